@@ -1,0 +1,8 @@
+//! Afferent: a FHIR R4 facade server for biosignals.
+
+pub mod id;
+pub mod time;
+pub mod signal;
+pub mod packet;
+pub mod registry;
+pub use afferent_fhir as fhir;

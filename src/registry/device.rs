@@ -1,0 +1,70 @@
+//! `registry/device/*.toml`: device models, and how their wire fields map to signals.
+
+use serde::Deserialize;
+
+use crate::id::SignalCode;
+
+/// A device model.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceModel {
+    /// Version of the row format.
+    pub format_version: u32,
+    /// Stable name, such as `gatt-heart-rate` or `lumee`.
+    pub model: String,
+    /// What people read.
+    pub display: String,
+    /// `Device.manufacturer`, where the model is of one.
+    #[serde(default)]
+    pub manufacturer: Option<String>,
+    /// `Device.type` in SNOMED CT (code, display), where one is known.
+    #[serde(default)]
+    pub snomed: Option<(String, String)>,
+    /// Bluetooth characteristics the model sends.
+    #[serde(default)]
+    pub gatt: Vec<GattService>,
+    /// Vendor JSON the model sends.
+    #[serde(default)]
+    pub vendor: Vec<VendorSchema>,
+}
+
+/// A GATT characteristic, and the signals its fields are.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GattService {
+    /// 16-bit UUID in hex, lowercase, or a full UUID.
+    pub characteristic: String,
+    /// The layout: a name in `device::gatt`.
+    pub decoder: String,
+    /// Decoded field to signal.
+    pub field: Vec<Field>,
+}
+
+/// A vendor payload schema, and the signals its fields are.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VendorSchema {
+    /// Name and version as packets state them: `lumee/1.3.0`.
+    pub schema: String,
+    /// Payload field (JSON Pointer, RFC 6901) to signal.
+    pub field: Vec<Field>,
+}
+
+/// One wire field.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// Decoder field name or JSON Pointer.
+    pub name: String,
+    /// The signal it is.
+    pub signal: SignalCode,
+    /// The component of a panel it is.
+    #[serde(default)]
+    pub component: Option<String>,
+    /// UCUM unit on the wire; the decoder's own where left out.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// Sampling rate on the wire for arrays of samples.
+    #[serde(default)]
+    pub rate_hz: Option<f64>,
+}
