@@ -6,3 +6,6 @@ pub mod signal;
 pub mod packet;
 pub mod registry;
 pub use afferent_fhir as fhir;
+pub mod resource;
+pub mod projection;
+pub mod store;

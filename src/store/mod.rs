@@ -1,0 +1,78 @@
+//! The one home of SQL. SQLite (WAL) by default; the same portable SQL with `$n` parameters runs on PostgreSQL.
+//!
+//! One connection writes, many read. Writers queue for the connection, which is also what makes group commit work: while
+//! one transaction is being made durable the next one gathers.
+
+mod error;
+mod journal;
+mod resource;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyPool, Executor};
+
+pub use error::StoreError;
+
+use crate::time::Clock;
+
+/// Handle to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    writer: AnyPool,
+    readers: AnyPool,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+impl Store {
+    /// Opens the database at `url` (`sqlite:PATH`), creating and migrating it as needed.
+    ///
+    /// # Errors
+    /// The URL is not one of a known database, the file cannot be opened, or a migration fails.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let path = url.strip_prefix("sqlite:").ok_or_else(|| StoreError::UnknownDatabase(scheme(url)))?;
+        sqlx::any::install_default_drivers();
+        let options: AnyConnectOptions = format!("sqlite:{path}?mode=rwc").parse()?;
+        let writer = pool(1, options.clone(), "PRAGMA synchronous=FULL").await?;
+        SQLITE_MIGRATIONS.run(&writer).await?;
+        let readers = pool(4, options, "PRAGMA query_only=ON").await?;
+        Ok(Self { writer, readers, clock })
+    }
+
+    /// Waits for running statements and closes the database.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+async fn pool(size: u32, options: AnyConnectOptions, last: &'static str) -> Result<AnyPool, StoreError> {
+    const PRAGMAS: &str = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON; \
+        PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
+    let pool = AnyPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(Duration::from_secs(30))
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(PRAGMAS).await?;
+                connection.execute(last).await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await?;
+    Ok(pool)
+}
+
+fn scheme(url: &str) -> String {
+    url.split(':').next().unwrap_or_default().to_owned()
+}
