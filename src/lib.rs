@@ -7,5 +7,6 @@ pub mod packet;
 pub mod registry;
 pub use afferent_fhir as fhir;
 pub mod resource;
+pub mod capability;
 pub mod projection;
 pub mod store;
