@@ -11,6 +11,7 @@ mod index;
 mod journal;
 mod read;
 mod resource;
+pub mod search;
 mod sql;
 mod table;
 
