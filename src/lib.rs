@@ -7,5 +7,6 @@ pub mod packet;
 pub mod registry;
 pub use afferent_fhir as fhir;
 pub mod resource;
+pub mod device;
 pub mod projection;
 pub mod store;
