@@ -152,6 +152,9 @@ pub struct Conversion {
 }
 
 impl Conversion {
+    /// Leaves values as they are.
+    pub const IDENTITY: Self = Self { factor: 1.0, offset: 0.0 };
+
     /// The value in the canonical unit.
     pub fn apply(self, value: f64) -> f64 {
         value * self.factor + self.offset
@@ -181,11 +184,19 @@ pub struct Component {
     pub code: String,
     /// Its display.
     pub display: String,
+    /// One sentence for the code system.
+    pub definition: String,
     /// LOINC codings.
     #[serde(default)]
     pub loinc: Vec<LoincCoding>,
+    /// IEEE 11073-10101 code (32 bit) and reference identifier, where one is known.
+    #[serde(default)]
+    pub mdc: Option<(u32, String)>,
     /// Canonical unit.
     pub unit: Unit,
+    /// Further units accepted at ingest, with the way to the canonical one.
+    #[serde(default)]
+    pub input_unit: Vec<InputUnit>,
     /// Decimals written.
     #[serde(default)]
     pub precision: u8,
@@ -238,21 +249,36 @@ pub enum StripPaper {
     Amplitude,
 }
 
+/// How values in `unit` become canonical, or `None` for a unit the row does not know.
+fn conversion(canonical: Option<&Unit>, accepted: &[InputUnit], unit: Option<&str>) -> Option<Conversion> {
+    let canonical = canonical.map(|u| u.code.as_str());
+    match unit {
+        None => canonical.is_none().then_some(Conversion::IDENTITY),
+        Some(code) if Some(code) == canonical => Some(Conversion::IDENTITY),
+        Some(code) => {
+            accepted.iter().find(|u| u.code == code).map(|u| Conversion { factor: u.factor, offset: u.offset })
+        }
+    }
+}
+
+impl Component {
+    /// How values in `unit` become canonical; `None` when the component does not know the unit.
+    pub fn conversion(&self, unit: Option<&str>) -> Option<Conversion> {
+        conversion(Some(&self.unit), &self.input_unit, unit)
+    }
+}
+
 impl Signal {
     /// How values in `unit` become canonical; `None` when the row does not know the unit.
     ///
     /// No unit means the canonical one only where the row has none itself.
     pub fn conversion(&self, unit: Option<&str>) -> Option<Conversion> {
-        let canonical = self.unit.as_ref().map(|u| u.code.as_str());
-        match unit {
-            None => canonical.is_none().then_some(Conversion { factor: 1.0, offset: 0.0 }),
-            Some(code) if Some(code) == canonical => Some(Conversion { factor: 1.0, offset: 0.0 }),
-            Some(code) => self
-                .input_unit
-                .iter()
-                .find(|u| u.code == code)
-                .map(|u| Conversion { factor: u.factor, offset: u.offset }),
-        }
+        conversion(self.unit.as_ref(), &self.input_unit, unit)
+    }
+
+    /// The component of a panel.
+    pub fn component(&self, code: &str) -> Option<&Component> {
+        self.component.iter().find(|c| c.code == code)
     }
 
     /// Every unit the row accepts, canonical first, for error texts.

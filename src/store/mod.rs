@@ -3,6 +3,9 @@
 //! One connection writes, many read. Writers queue for the connection, which is also what makes group commit work: while
 //! one transaction is being made durable the next one gathers.
 
+mod checkpoint;
+mod developer_key;
+mod device_link;
 pub mod date;
 mod error;
 #[cfg(test)]
@@ -21,7 +24,11 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Executor};
 
+pub use checkpoint::{Checkpoint, Commit};
+pub use developer_key::KeyRecord;
+pub use device_link::DeviceLink;
 pub use error::StoreError;
+pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey};
 pub use index::normalize_reference;
 pub use read::Stored;
 pub use resource::Upserted;

@@ -53,6 +53,17 @@ impl Store {
         tx.commit().await?;
         Ok(upserted)
     }
+
+    /// Stores a resource unless there is one with its id already.
+    ///
+    /// # Errors
+    /// It cannot be written as FHIR, or the database fails.
+    pub async fn put_if_absent(&self, tenant: &TenantId, resource: Resource) -> Result<Upserted, StoreError> {
+        if self.read(tenant, &resource.kind, &resource.id).await?.is_some() {
+            return Ok(Upserted { unchanged: 1, ..Upserted::default() });
+        }
+        self.put(tenant, vec![resource]).await
+    }
 }
 
 /// Stores resources as part of `tx`. Same tail as stored: nothing happens. Different: one version more, the old one to history.
