@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, Uri};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use super::error::Error;
 use super::capabilities::Statement;
@@ -44,8 +44,13 @@ pub enum StartError {
 /// [`StartError`].
 pub fn routers(store: Store, auth: Auth, public_url: Option<String>, definitions: Vec<Conformance>) -> Result<Router, StartError> {
     let state = RestState::new(store, auth, public_url, definitions)?;
-    let api = router(state.clone())?;
-    Ok(Router::new().nest("/fhir/R4", api.clone()).nest("/t/{tenant}/fhir/R4", api).merge(canonical_router(state)))
+    let mut all = canonical_router(state.clone());
+    for base in ["/fhir/R4", "/t/{tenant}/fhir/R4"] {
+        // Nesting leaves the base with a slash to whoever mounts.
+        let slash = any(no_route).with_state(state.clone());
+        all = all.route(&format!("{base}/"), slash).nest(base, router(state.clone())?);
+    }
+    Ok(all)
 }
 
 /// The API, to be mounted at a base URL.
@@ -53,7 +58,7 @@ pub fn routers(store: Store, auth: Auth, public_url: Option<String>, definitions
 /// # Errors
 /// The table lists what nothing handles.
 pub fn router(state: RestState) -> Result<Router, StartError> {
-    let mut router: Router<RestState> = Router::new().route("/metadata", get(capabilities::capabilities));
+    let mut router: Router<RestState> = Router::new().route("/metadata", get(capabilities::capabilities)).route("/", any(no_route));
     for row in state.capability.resources() {
         router = router.merge(of_type(&state, row)?);
     }
@@ -132,8 +137,8 @@ async fn no_route(State(state): State<RestState>, method: Method, uri: Uri) -> E
     let segments: Vec<&str> = uri.path().split('/').filter(|s| !s.is_empty()).collect();
     let last = segments.last().copied().unwrap_or_default();
     match segments.as_slice() {
-        [] if method == Method::POST => Error::NotImplemented("batch and transaction"),
-        [] => Error::NotImplemented("search over all types"),
+        [] | [.., "R4"] if method == Method::POST => Error::NotImplemented("batch and transaction"),
+        [] | [.., "R4"] => Error::NotImplemented("search over all types"),
         ["_history"] => Error::NotImplemented("history of the whole system"),
         ["_search"] => Error::NotImplemented("search over all types"),
         _ if last.starts_with('$') => Error::NotSupported(format!("operation {}", plain(last))),
