@@ -83,7 +83,15 @@ pub(in crate::store) async fn upsert(
     }
     let mut upserted = Upserted::default();
     for (kind, prepared) in kinds {
-        upsert_kind(tx, tenant, (Table::of(&kind), capability.resource(&kind)), last_of_each(prepared), now, &mut upserted).await?;
+        upsert_kind(
+            tx,
+            tenant,
+            (Table::of(&kind), capability.resource(&kind)),
+            last_of_each(prepared),
+            now,
+            &mut upserted,
+        )
+        .await?;
     }
     Ok(upserted)
 }
@@ -93,12 +101,11 @@ fn last_of_each(prepared: Vec<Prepared>) -> Vec<Prepared> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut kept: Vec<Prepared> = Vec::with_capacity(prepared.len());
     for one in prepared {
-        match places.get(&one.id).and_then(|&place| kept.get_mut(place)) {
-            Some(earlier) => *earlier = one,
-            None => {
-                places.insert(one.id.clone(), kept.len());
-                kept.push(one);
-            }
+        if let Some(earlier) = places.get(&one.id).and_then(|&place| kept.get_mut(place)) {
+            *earlier = one;
+        } else {
+            places.insert(one.id.clone(), kept.len());
+            kept.push(one);
         }
     }
     kept
@@ -191,7 +198,8 @@ async fn replace(
     one: &Prepared,
     now: i64,
 ) -> Result<(), StoreError> {
-    let mut keep = Sql::new("INSERT INTO resource_history (tenant, kind, id, version, updated_us, tail) SELECT tenant, ");
+    let mut keep =
+        Sql::new("INSERT INTO resource_history (tenant, kind, id, version, updated_us, tail) SELECT tenant, ");
     keep.bind(table.kind).push(", id, version, updated_us, tail FROM ").push(table.name);
     keep.push(" WHERE row_id = ").bind(current.row_id);
     keep.query().execute(&mut **tx).await?;
@@ -255,14 +263,16 @@ mod tests {
         assert_eq!(first, Upserted { created: 1, ..Upserted::default() });
         let again = store.put(&tenant, vec![observation("o1", "p1", "2026-01-18T14:00:00.000Z", "60")]).await.unwrap();
         assert_eq!(again, Upserted { unchanged: 1, ..Upserted::default() });
-        let changed = store.put(&tenant, vec![observation("o1", "p2", "2026-01-18T15:00:00.000Z", "61")]).await.unwrap();
+        let changed =
+            store.put(&tenant, vec![observation("o1", "p2", "2026-01-18T15:00:00.000Z", "61")]).await.unwrap();
         assert_eq!(changed, Upserted { updated: 1, ..Upserted::default() });
 
         let id = crate::id::ResourceId::new("o1").unwrap();
         assert_eq!(store.read(&tenant, "Observation", &id).await.unwrap().unwrap().version, 2);
         assert_eq!(store.vread(&tenant, "Observation", &id, 1).await.unwrap().unwrap().version, 1);
         assert!(store.vread(&tenant, "Observation", &id, 3).await.unwrap().is_none());
-        let versions: Vec<i64> = store.history(&tenant, "Observation", &id, None, 9).await.unwrap().iter().map(|v| v.version).collect();
+        let versions: Vec<i64> =
+            store.history(&tenant, "Observation", &id, None, 9).await.unwrap().iter().map(|v| v.version).collect();
         assert_eq!(versions, [2, 1]);
         assert!(store.read(&super::super::fixture::tenant("b"), "Observation", &id).await.unwrap().is_none());
     }
