@@ -8,5 +8,6 @@ pub mod registry;
 pub use afferent_fhir as fhir;
 pub mod resource;
 pub mod device;
+pub mod recording;
 pub mod projection;
 pub mod store;
