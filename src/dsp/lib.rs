@@ -1,1 +1,6 @@
-//! Under construction.
+//! Streaming signal processing.
+
+pub mod ecg;
+pub mod evaluate;
+pub mod ppg;
+pub mod spectrum;

@@ -1,1 +1,4 @@
-//! Under construction.
+//! Derived metrics.
+pub mod autonomic_state;
+pub mod hrv;
+pub mod pulse_rate;

@@ -39,3 +39,14 @@ pub struct Batch {
     /// What was measured.
     pub measured: Vec<Measured>,
 }
+/// x
+#[derive(Debug, Clone)]
+pub struct Organization { /// x
+ pub id: ResourceId, /// x
+ pub name: String }
+/// x
+#[derive(Debug, thiserror::Error)]
+#[error("x")]
+pub struct ProjectionError;
+/// x
+pub fn project(_b: &Batch, _r: &crate::registry::Registry, _o: &Organization) -> Result<Vec<crate::resource::Resource>, ProjectionError> { Ok(vec![]) }

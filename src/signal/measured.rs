@@ -1,6 +1,7 @@
 //! A value with everything its FHIR form has to say about where it came from.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{Quality, SampleBlock};
 use crate::id::SignalCode;
@@ -90,6 +91,22 @@ pub struct PacketRange {
     pub count: u64,
     /// SHA-256 chained over the packets' own SHA-256 in sequence order: h = SHA-256(h ‖ packet), starting from zeros.
     pub chain: [u8; 32],
+}
+
+impl PacketRange {
+    /// A run of one packet.
+    pub fn of(sequence: u64, sha256: &[u8; 32]) -> Self {
+        let mut range = Self { first: sequence, last: sequence, count: 0, chain: [0; 32] };
+        range.extend(sequence, sha256);
+        range
+    }
+
+    /// Adds the packet that follows.
+    pub fn extend(&mut self, sequence: u64, sha256: &[u8; 32]) {
+        self.last = sequence;
+        self.count += 1;
+        self.chain = Sha256::new().chain_update(self.chain).chain_update(sha256).finalize().into();
+    }
 }
 
 /// A measurement on its way to a resource.

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// A resource could not be written as FHIR.
     #[error("resource cannot be stored")]
     Resource(#[from] crate::fhir::json::WriteError),
+    /// The table of search parameters is at fault.
+    #[error("search parameters cannot be indexed")]
+    Capability(#[from] crate::capability::CapabilityError),
     /// A stored value is not what this version wrote.
     #[error("stored {what} is damaged")]
     Damaged {

@@ -1,0 +1,143 @@
+//! Puts the parts together. `main` and the tests build the same thing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::auth::Auth;
+use crate::config::Config;
+use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
+use crate::pipeline::{self, Pipeline, Progress};
+use crate::projection::Organization;
+use crate::registry::Registry;
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+use crate::time::Clock;
+use crate::{console, control, ingest, projection, rest};
+
+/// A server, bound and ready to run.
+pub struct App {
+    listener: TcpListener,
+    router: Router,
+    store: Store,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+/// A request that takes longer is cut off: nothing here should.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl App {
+    /// Opens the database, starts the pipeline, binds the port.
+    ///
+    /// # Errors
+    /// Whatever of that fails, with the path or setting at fault.
+    pub async fn build(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        use anyhow::Context;
+        std::fs::create_dir_all(&config.data)
+            .with_context(|| format!("data: {} cannot be made", config.data.display()))?;
+        let registry = Arc::new(Registry::load(config.registry.as_deref()).context("registry")?);
+        let problems = crate::command::check::problems(&registry);
+        anyhow::ensure!(problems.is_empty(), "registry: {}", problems.join("; "));
+        let store = Store::open(&config.database, Arc::clone(&clock)).await.context("database")?;
+        let telemetry = Telemetry::default();
+        let progress = Arc::new(Progress::default());
+        let (appended_tx, appended_rx) = watch::channel(0);
+        let organization = Organization::new(&config.organization);
+        let parts = pipeline::Parts {
+            store: store.clone(),
+            registry: Arc::clone(&registry),
+            organization,
+            telemetry: telemetry.clone(),
+            progress: Arc::clone(&progress),
+            workers: config.workers,
+        };
+        let pipeline = Pipeline::start(parts, appended_rx).await.context("pipeline")?;
+        let auth = Auth::new(store.clone(), Arc::clone(&clock));
+        let backlog: Arc<dyn ingest::Backlog> = Arc::<Progress>::clone(&progress);
+        let ingest_state = IngestState {
+            auth: auth.clone(),
+            journal: Journal::start(store.clone(), backlog, appended_tx),
+            registry: Arc::clone(&registry),
+            config: IngestConfig::default(),
+            telemetry: telemetry.clone(),
+            clock: SharedClock(clock),
+        };
+        let control_state = control::ControlState {
+            auth: auth.clone(),
+            store: store.clone(),
+            pipeline,
+            progress,
+            registry: Arc::clone(&registry),
+        };
+        let conformance = projection::ig::conformance(&registry).context("ig")?;
+        let rest = rest::routers(store.clone(), auth, config.public_url.clone(), conformance).context("capability")?;
+        let router = Router::new()
+            .merge(ingest::router(ingest_state))
+            .merge(control::router(control_state))
+            .merge(rest)
+            .merge(console::router())
+            .merge(operations(store.clone(), telemetry))
+            .layer(CompressionLayer::new())
+            .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+        let listener =
+            TcpListener::bind(config.listen).await.with_context(|| format!("listen: {}", config.listen))?;
+        Ok(Self { listener, router, store })
+    }
+
+    /// Where it listens; the real port where 0 was asked for.
+    ///
+    /// # Errors
+    /// The socket is gone.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The database it runs on.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Serves until `stop` is done, then finishes the requests that are under way.
+    ///
+    /// # Errors
+    /// The socket failed.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+        axum::serve(self.listener, self.router).with_graceful_shutdown(stop).await?;
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+/// `/healthz`, `/readyz`, `/metrics`.
+fn operations(store: Store, telemetry: Telemetry) -> Router {
+    let ready = |State(store): State<Store>| async move {
+        match store.last_position().await {
+            Ok(_) => (StatusCode::OK, "ready\n"),
+            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "database cannot be reached\n"),
+        }
+    };
+    let metrics = move || async move {
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        ([(header::CONTENT_TYPE, kind)], telemetry.text()).into_response()
+    };
+    Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(store)
+}

@@ -1,0 +1,64 @@
+//! `afferent admin`: works on the database of a running or stopped server, never over the network.
+#![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Subcommand;
+
+use crate::auth::NewKey;
+use crate::config::Given;
+use crate::id::TenantId;
+use crate::store::Store;
+use crate::time::SystemClock;
+
+/// Where the database is, and what to do.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Database, sqlite:PATH [default: afferent.db in the data directory].
+    #[arg(long, env = "AFFERENT_DATABASE", global = true)]
+    database: Option<String>,
+    /// Directory of what the server keeps [default: afferent-data].
+    #[arg(long, env = "AFFERENT_DATA", global = true)]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Developer keys.
+    #[command(subcommand)]
+    Key(KeyAction),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyAction {
+    /// Make a key and print it: the only time it can be seen.
+    Create {
+        /// Tenant it opens.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+        /// For synthetic patients only.
+        #[arg(long)]
+        sandbox: bool,
+        /// Blank-separated scopes [default: everything].
+        #[arg(long)]
+        scope: Option<String>,
+    },
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let given = Given { data: args.data, database: args.database, ..Given::default() };
+    let config = given.build()?;
+    std::fs::create_dir_all(&config.data)?;
+    let store = Store::open(&config.database, Arc::new(SystemClock)).await?;
+    let Action::Key(KeyAction::Create { tenant, sandbox, scope }) = args.action;
+    let mut key = NewKey::for_everything(TenantId::new(tenant)?, sandbox);
+    if let Some(scope) = scope {
+        key.scope = scope;
+    }
+    println!("{}", key.create(&store).await?);
+    store.close().await;
+    Ok(())
+}

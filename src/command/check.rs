@@ -1,0 +1,52 @@
+//! `afferent check`: registry, capability and ig are consistent.
+#![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
+
+use std::path::PathBuf;
+
+use crate::registry::Registry;
+
+/// What to check, and whether to bring derived files up to date.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Directory of additional registry rows.
+    #[arg(long, env = "AFFERENT_REGISTRY")]
+    registry: Option<PathBuf>,
+    /// Directory of the implementation guide.
+    #[arg(long, default_value = "ig")]
+    ig: PathBuf,
+    /// Write derived files instead of comparing them.
+    #[arg(long)]
+    write: bool,
+}
+
+/// Rows the code has no answer to.
+pub fn problems(registry: &Registry) -> Vec<String> {
+    let mut problems = crate::algorithm::check(registry);
+    if let Err(error) = crate::device::check(registry) {
+        problems.push(error.to_string());
+    }
+    problems
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let registry = Registry::load(args.registry.as_deref())?;
+    let mut problems = problems(&registry);
+    println!(
+        "registry: {} signals, {} algorithms, {} device models",
+        registry.signals.len(),
+        registry.algorithms.len(),
+        registry.devices.len()
+    );
+    if let Err(error) = crate::rest::check() {
+        problems.push(error.to_string());
+    }
+    if args.ig.is_dir() {
+        problems.extend(crate::projection::ig::check(&registry, &args.ig, args.write)?);
+    }
+    for problem in &problems {
+        println!("{problem}");
+    }
+    anyhow::ensure!(problems.is_empty(), "{} problems", problems.len());
+    println!("consistent");
+    Ok(())
+}

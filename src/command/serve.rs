@@ -1,0 +1,87 @@
+//! `afferent serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::config::{Config, ConfigError, Given};
+use crate::time::SystemClock;
+
+/// Settings of a server; each can also come from the file or the environment.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Configuration file (TOML).
+    #[arg(long, env = "AFFERENT_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// The settings themselves.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Settings {
+    /// Address to listen at [default: 127.0.0.1:8080].
+    #[arg(long, env = "AFFERENT_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Database, sqlite:PATH [default: afferent.db in the data directory].
+    #[arg(long, env = "AFFERENT_DATABASE")]
+    database: Option<String>,
+    /// Directory for what the server keeps [default: afferent-data].
+    #[arg(long, env = "AFFERENT_DATA")]
+    data: Option<PathBuf>,
+    /// URL clients reach the server at, where it is not the Host they ask for.
+    #[arg(long, env = "AFFERENT_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// Directory of additional registry rows (signal/, algorithm/, device/).
+    #[arg(long, env = "AFFERENT_REGISTRY")]
+    registry: Option<PathBuf>,
+    /// Name of the organization that answers for the data.
+    #[arg(long, env = "AFFERENT_ORGANIZATION")]
+    organization: Option<String>,
+    /// Pipeline threads [default: one a core].
+    #[arg(long, env = "AFFERENT_WORKERS")]
+    workers: Option<usize>,
+}
+
+impl Settings {
+    /// With what `file` says, and defaults.
+    pub(super) fn into_config(self, file: Given) -> Result<Config, ConfigError> {
+        let given = Given {
+            listen: self.listen,
+            data: self.data,
+            database: self.database,
+            public_url: self.public_url,
+            registry: self.registry,
+            organization: self.organization,
+            workers: self.workers,
+        };
+        given.or(file).build()
+    }
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let file = args.config.as_deref().map(Given::from_file).transpose()?.unwrap_or_default();
+    let config = args.settings.into_config(file)?;
+    let app = App::build(config, Arc::new(SystemClock)).await?;
+    tracing::info!(address = %app.address()?, "serving");
+    app.serve(stopped()).await?;
+    Ok(())
+}
+
+/// Done when the process is asked to stop.
+pub(super) async fn stopped() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+    tracing::info!("stopping");
+}

@@ -1,0 +1,146 @@
+//! Configuration: defaults < file (TOML) < `AFFERENT_*` environment < flags.
+//!
+//! The flags and the environment are `clap`'s work in `main`; this module reads the file and fills in the defaults.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::id::TenantId;
+
+/// Everything a server is told at start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Directory for what it keeps.
+    pub data: PathBuf,
+    /// Database URL.
+    pub database: String,
+    /// URL clients reach it at, where that is not the Host they ask for.
+    pub public_url: Option<String>,
+    /// Directory of additional registry rows.
+    pub registry: Option<PathBuf>,
+    /// Name of the organization that answers for the data.
+    pub organization: String,
+    /// Tenant of `/fhir/R4` for callers that have none of their own.
+    pub tenant: TenantId,
+    /// Pipeline threads.
+    pub workers: usize,
+}
+
+/// The part of it that was given, by one source.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// `listen`.
+    pub listen: Option<SocketAddr>,
+    /// `data`.
+    pub data: Option<PathBuf>,
+    /// `database`.
+    pub database: Option<String>,
+    /// `public_url`.
+    pub public_url: Option<String>,
+    /// `registry`.
+    pub registry: Option<PathBuf>,
+    /// `organization`.
+    pub organization: Option<String>,
+    /// `workers`.
+    pub workers: Option<usize>,
+}
+
+/// Why the configuration is no good.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{}: {source}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// A setting contradicts itself or another.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The default tenant's name is wrong.
+    #[error(transparent)]
+    Tenant(#[from] crate::id::InvalidId),
+}
+
+impl Given {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read or has unknown fields.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// This, and where it says nothing, `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            listen: self.listen.or(other.listen),
+            data: self.data.or(other.data),
+            database: self.database.or(other.database),
+            public_url: self.public_url.or(other.public_url),
+            registry: self.registry.or(other.registry),
+            organization: self.organization.or(other.organization),
+            workers: self.workers.or(other.workers),
+        }
+    }
+
+    /// The whole configuration, with defaults for what nobody gave.
+    ///
+    /// # Errors
+    /// A setting that cannot be.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let data = self.data.unwrap_or_else(|| PathBuf::from("afferent-data"));
+        let public_url = self.public_url.map(|url| url.trim_end_matches('/').to_owned());
+        if public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+            return Err(ConfigError::Invalid("public_url: must start with http:// or https://"));
+        }
+        if self.workers == Some(0) {
+            return Err(ConfigError::Invalid("workers: at least 1"));
+        }
+        Ok(Config {
+            listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            database: self.database.unwrap_or_else(|| format!("sqlite:{}", data.join("afferent.db").display())),
+            data,
+            public_url,
+            registry: self.registry,
+            organization: self.organization.unwrap_or_else(|| "Afferent".to_owned()),
+            tenant: TenantId::new("default")?,
+            workers: self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearer_sources_win() {
+        let flags = Given { workers: Some(3), ..Given::default() };
+        let file: Given = toml::from_str("workers = 1\norganization = \"Clinic\"").unwrap();
+        let config = flags.or(file).build().unwrap();
+        assert_eq!((config.workers, config.organization.as_str()), (3, "Clinic"));
+        assert!(toml::from_str::<Given>("wrokers = 1").unwrap_err().to_string().contains("wrokers"));
+    }
+}

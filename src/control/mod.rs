@@ -1,0 +1,54 @@
+//! The control plane under `/api/v1`.
+
+mod devices;
+mod lag;
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::{get, put};
+
+use crate::auth::{Auth, Denied, Grant};
+use crate::pipeline::{Pipeline, Progress};
+use crate::problem::Problem;
+use crate::store::Store;
+
+/// What control-plane handlers need.
+#[derive(Debug, Clone)]
+pub struct ControlState {
+    /// Who may ask.
+    pub auth: Auth,
+    /// Store.
+    pub store: Store,
+    /// Told when a device changes patients.
+    pub pipeline: Pipeline,
+    /// How far the pipeline has come.
+    pub progress: std::sync::Arc<Progress>,
+    /// Device models there are.
+    pub registry: std::sync::Arc<crate::registry::Registry>,
+}
+
+/// Routes of `/api/v1`.
+pub fn router(state: ControlState) -> Router {
+    Router::new()
+        .route("/api/v1/devices/{device}", put(devices::link).get(devices::read))
+        .route("/api/v1/ingest/lag", get(lag::lag))
+        .with_state(state)
+}
+
+/// Who asks, if they may use the control plane.
+async fn authorize(state: &ControlState, headers: &HeaderMap) -> Result<Grant, Problem> {
+    let grant = state.auth.authenticate(headers.get(header::AUTHORIZATION)).await.map_err(|denied| match denied {
+        Denied::Missing | Denied::Invalid => Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", denied.to_string()),
+        Denied::Store(error) => unavailable(&error),
+    })?;
+    if grant.scope.may_control() {
+        return Ok(grant);
+    }
+    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "the key has no control scope"))
+}
+
+/// The store failed: the cause goes to the log, not to the caller.
+fn unavailable(error: &crate::store::StoreError) -> Problem {
+    tracing::error!(error = error as &dyn std::error::Error, "control plane request failed");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again").retry_after(1)
+}

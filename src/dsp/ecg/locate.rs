@@ -1,0 +1,71 @@
+//! Places the R peak: the extremum of the raw signal near a hump of the envelope, between samples.
+
+use super::history::History;
+use serde::{Deserialize, Serialize};
+
+/// The R peak is looked for this far around the hump.
+const REACH_S: f64 = 0.055;
+/// "Peak" means standing out from the mean of the points this far on both sides.
+const WING_S: f64 = 0.040;
+/// Ring length: reach, wing, and the delay of the envelope.
+const SPAN_S: f64 = 0.35;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Locator {
+    history: History,
+    span: usize,
+    reach: usize,
+    wing: usize,
+}
+
+impl Locator {
+    pub(super) fn new(rate_hz: f64) -> Self {
+        let span = (SPAN_S * rate_hz).ceil() as usize;
+        let reach = (REACH_S * rate_hz).round() as usize;
+        Self { history: History::new(span), span, reach, wing: (WING_S * rate_hz).round() as usize }
+    }
+
+    /// How far from a hump its R peak may lie, in samples.
+    pub(super) fn reach(&self) -> usize {
+        self.reach
+    }
+
+    pub(super) fn restart(&mut self, value: f32) {
+        self.history.fill(value);
+    }
+
+    pub(super) fn push(&mut self, value: f32) {
+        self.history.push(value);
+    }
+
+    /// R peak near `centre`, both in samples; `end` is the position after the newest sample.
+    pub(super) fn locate(&self, centre: f64, end: u64) -> f64 {
+        let samples = self.history.latest();
+        let age = (end as f64 - 1.0 - centre).round().max(0.0) as usize;
+        let Some(middle) = (self.span - 1).checked_sub(age) else { return centre };
+        let first = middle.saturating_sub(self.reach).max(1);
+        let last = (middle + self.reach).min(self.span - 2);
+        let Some(best) = (first..=last).max_by(|&a, &b| self.stands_out(samples, a).total_cmp(&self.stands_out(samples, b)))
+        else {
+            return centre;
+        };
+        let offset = vertex(samples[best - 1], samples[best], samples[best + 1]);
+        end as f64 - self.span as f64 + best as f64 + offset
+    }
+
+    /// How far sample `i` stands out from its neighbourhood, whatever the polarity.
+    fn stands_out(&self, samples: &[f32], i: usize) -> f32 {
+        let before = samples[i.saturating_sub(self.wing)];
+        let after = samples[(i + self.wing).min(samples.len() - 1)];
+        (samples[i] - 0.5 * (before + after)).abs()
+    }
+}
+
+/// Where between -0.5 and 0.5 the parabola through three equidistant points has its vertex.
+fn vertex(before: f32, at: f32, after: f32) -> f64 {
+    let curvature = f64::from(before) - 2.0 * f64::from(at) + f64::from(after);
+    if curvature.abs() < f64::EPSILON {
+        return 0.0;
+    }
+    (0.5 * (f64::from(before) - f64::from(after)) / curvature).clamp(-0.5, 0.5)
+}

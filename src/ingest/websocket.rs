@@ -1,0 +1,89 @@
+//! `GET /ingest/stream`: packets in as messages, cumulative acknowledgements out.
+//!
+//! A text message is JSON, a binary one CBOR; each holds a packet or an array of packets. The socket is read only as fast
+//! as the journal writes, so a sender is slowed by TCP's own flow control. An acknowledgement covers everything up to its
+//! `contiguous` number, so a lost one does no harm.
+
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::http::{acknowledgement, malformed, submit};
+use super::{IngestState, denied};
+use crate::auth::Grant;
+use crate::packet::{Format, parse_batch};
+use crate::problem::Problem;
+
+/// Subprotocol for clients that cannot set headers (browsers): `afferent.bearer.<key>`.
+const BEARER_PROTOCOL: &str = "afferent.bearer.";
+const PROTOCOL: &str = "afferent.packets";
+
+pub(super) async fn stream(State(state): State<IngestState>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+    match authenticate(&state, &headers).await {
+        Ok(grant) => {
+            let size = state.config.body_bytes;
+            upgrade
+                .max_message_size(size)
+                .max_frame_size(size)
+                .protocols([PROTOCOL])
+                .on_upgrade(move |socket| serve(socket, state, grant))
+        }
+        Err(problem) => {
+            state.telemetry.refused(problem.kind());
+            problem.into_response()
+        }
+    }
+}
+
+async fn authenticate(state: &IngestState, headers: &HeaderMap) -> Result<Grant, Problem> {
+    let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let token = offered.split(',').find_map(|p| p.trim().strip_prefix(BEARER_PROTOCOL));
+    let grant = match token {
+        Some(token) => state.auth.authenticate_token(token).await,
+        None => state.auth.authenticate(headers.get(header::AUTHORIZATION)).await,
+    };
+    let grant = grant.map_err(denied)?;
+    if grant.scope.may_ingest() {
+        return Ok(grant);
+    }
+    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "the key has no ingest scope"))
+}
+
+async fn serve(mut socket: WebSocket, state: IngestState, grant: Grant) {
+    while let Some(Ok(message)) = socket.recv().await {
+        let (format, body) = match &message {
+            Message::Text(text) => (Format::Json, text.as_bytes()),
+            Message::Binary(bytes) => (Format::Cbor, bytes.as_ref()),
+            Message::Close(_) => return,
+            Message::Ping(_) | Message::Pong(_) => continue,
+        };
+        let result = match parse_batch(format, body, state.config.limits) {
+            Ok(packets) => submit(&state, &grant, packets).await,
+            Err(error) => Err(malformed(error)),
+        };
+        let reply = match result {
+            Ok(accepted) => {
+                let mut reply = acknowledgement(&accepted);
+                if !accepted.conflicts.is_empty()
+                    && let serde_json::Value::Object(members) = &mut reply
+                {
+                    let conflicts = accepted
+                        .conflicts
+                        .iter()
+                        .map(|(device, stream, sequence)| json!({"device": device, "stream": stream, "sequence": sequence}));
+                    members.insert("conflicts".to_owned(), conflicts.collect());
+                }
+                reply
+            }
+            Err(problem) => {
+                state.telemetry.refused(problem.kind());
+                json!({"problem": problem.body()})
+            }
+        };
+        if socket.send(Message::Text(reply.to_string().into())).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! A thread that runs the algorithms of its share of the streams.
+//!
+//! A stream is brought up from its newest checkpoint and the journal after it, whether the server just started, its device
+//! just got a patient, or a packet came so late that the stream has to go back: one way for all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::committer::Finished;
+use super::{Parts, Work};
+use crate::fhir::Element;
+use crate::packet::RawPacket;
+use crate::pipeline::track::Track;
+use crate::algorithm::PacketSeen;
+use crate::projection::{self, Batch};
+use crate::resource::Resource;
+use crate::session::{Arrival, Sequencer};
+use crate::store::{Checkpoint, Commit, Entry, NewEntry, StoreError, StreamId};
+
+/// Work waiting for a worker before the tail waits.
+const QUEUE: usize = 8;
+/// Packets in one read of a stream's journal.
+const PAGE: i64 = 512;
+
+/// A stream in memory.
+struct Live {
+    track: Track,
+    sequencer: Sequencer<Entry>,
+    /// Journal rows up to here have been offered.
+    position: i64,
+}
+
+struct Worker {
+    parts: Parts,
+    runtime: Handle,
+    commits: mpsc::Sender<Finished>,
+    live: BTreeMap<StreamId, Live>,
+    /// Streams whose device is on no patient.
+    orphans: BTreeSet<StreamId>,
+    /// Devices and organizations as last handed over: they come with every batch and hardly ever change.
+    known: BTreeMap<String, Element>,
+}
+
+pub(super) fn start(number: usize, parts: &Parts, commits: mpsc::Sender<Finished>) -> std::io::Result<mpsc::Sender<Work>> {
+    let (tx, rx) = mpsc::channel(QUEUE);
+    let worker = Worker {
+        parts: parts.clone(),
+        runtime: Handle::current(),
+        commits,
+        live: BTreeMap::new(),
+        orphans: BTreeSet::new(),
+        known: BTreeMap::new(),
+    };
+    std::thread::Builder::new().name(format!("pipeline-{number}")).spawn(move || worker.run(rx))?;
+    Ok(tx)
+}
+
+impl Worker {
+    fn run(mut self, mut queue: mpsc::Receiver<Work>) {
+        while let Some(work) = queue.blocking_recv() {
+            match work {
+                Work::Entries(entries) => entries.into_iter().for_each(|entry| self.entry(entry)),
+                Work::Load(streams) => {
+                    for stream in streams {
+                        self.load(stream, None);
+                        self.parts.progress.finished(1);
+                    }
+                }
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: Entry) {
+        let stream = entry.stream;
+        if !self.live.contains_key(&stream) && !self.orphans.contains(&stream) {
+            self.load(stream, None);
+        }
+        let Some(live) = self.live.get_mut(&stream) else {
+            // Orphaned: it stays in the journal until its device is on a patient.
+            self.parts.progress.finished(1);
+            return;
+        };
+        if entry.position <= live.position {
+            self.parts.progress.finished(1);
+            return;
+        }
+        let sequence = entry.sequence;
+        live.position = entry.position;
+        if live.sequencer.offer(sequence, entry) == Arrival::Late {
+            self.parts.telemetry.rewound();
+            self.load(stream, Some(sequence));
+            self.parts.progress.finished(1);
+            return;
+        }
+        self.pump(stream, 1);
+    }
+
+    /// Brings a stream up from the newest checkpoint that has not read past `before`.
+    fn load(&mut self, stream: StreamId, before: Option<u64>) {
+        loop {
+            match self.try_load(stream, before) {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "stream cannot be loaded, trying again");
+                    std::thread::sleep(std::time::Duration::from_millis(500));
+                }
+            }
+        }
+    }
+
+    fn try_load(&mut self, stream: StreamId, before: Option<u64>) -> Result<(), StoreError> {
+        let store = self.parts.store.clone();
+        let runtime = self.runtime.clone();
+        self.live.remove(&stream);
+        if self.orphans.remove(&stream) {
+            self.parts.telemetry.orphans(-1);
+        }
+        let key = runtime.block_on(store.stream_key(stream))?;
+        let link = runtime.block_on(store.device_link(&key.tenant, &key.device))?;
+        let Some((patient, link)) = link.and_then(|l| l.patient.clone().map(|p| (p, l))) else {
+            self.orphans.insert(stream);
+            self.parts.telemetry.orphans(1);
+            return Ok(());
+        };
+        let mut checkpoint = runtime.block_on(store.checkpoint(stream, before))?;
+        while let Some(found) = &checkpoint {
+            let Some(late) = runtime.block_on(store.late(stream, found.position, found.sequence))? else { break };
+            checkpoint = runtime.block_on(store.checkpoint(stream, Some(late)))?;
+        }
+        let state = checkpoint.as_ref().map(|c| c.state.as_slice());
+        let track = Track::resume(&self.parts.registry, &key, link.model, patient, state);
+        let sequencer = Sequencer::new(checkpoint.as_ref().map(|c| c.sequence));
+        let position = checkpoint.as_ref().map_or(0, |c| c.position);
+        self.live.insert(stream, Live { track, sequencer, position });
+        let mut from = checkpoint.map_or(0, |c| c.sequence);
+        loop {
+            let page = runtime.block_on(store.read_stream(stream, from, PAGE))?;
+            let Some(last) = page.last() else { return Ok(()) };
+            from = last.sequence + 1;
+            for entry in page {
+                if let Some(live) = self.live.get_mut(&stream) {
+                    live.position = live.position.max(entry.position);
+                    live.sequencer.offer(entry.sequence, entry);
+                }
+                self.pump(stream, 0);
+            }
+        }
+    }
+
+    /// Processes what is in order; `packets` are done with it.
+    fn pump(&mut self, stream: StreamId, mut packets: usize) {
+        while let Some((_, entry)) = self.live.get_mut(&stream).and_then(|live| live.sequencer.next()) {
+            if let Some(commit) = self.process(stream, &entry) {
+                let finished = Finished { commit, packets: std::mem::take(&mut packets) };
+                // The committer only goes away when the server stops; then the journal still has the packet.
+                let _ = self.commits.blocking_send(finished);
+            }
+        }
+        self.parts.progress.finished(packets);
+    }
+
+    fn process(&mut self, stream: StreamId, entry: &Entry) -> Option<Commit> {
+        let registry = Arc::clone(&self.parts.registry);
+        let live = self.live.get_mut(&stream)?;
+        let seen = PacketSeen { sequence: entry.sequence, sha256: entry.sha256 };
+        let batches = RawPacket::from_canonical(&entry.packet).and_then(|packet| live.track.push(&registry, &packet, &seen));
+        let batches = match batches {
+            Ok(batches) => batches,
+            Err(error) => {
+                self.set_aside(entry, &error.to_string());
+                return None;
+            }
+        };
+        let event = batches.last()?.window.end;
+        let checkpoint = Checkpoint {
+            stream,
+            event,
+            sequence: entry.sequence + 1,
+            position: live.position,
+            state: live.track.save(&registry),
+        };
+        let tenant = live.track.tenant().clone();
+        let resources = self.project(entry, &batches);
+        Some(Commit { tenant, resources, checkpoint })
+    }
+
+    fn project(&mut self, entry: &Entry, batches: &[Batch]) -> Vec<Resource> {
+        let mut resources = Vec::new();
+        for batch in batches {
+            match projection::project(batch, &self.parts.registry, &self.parts.organization) {
+                Ok(projected) => resources.extend(projected.into_iter().filter(|r| self.is_news(r, batch))),
+                Err(error) => self.set_aside(entry, &format!("projection: {error}")),
+            }
+        }
+        resources
+    }
+
+    /// Whether a resource has to be written: always, but for devices and organizations that are as they were.
+    fn is_news(&mut self, resource: &Resource, batch: &Batch) -> bool {
+        if !matches!(resource.kind.as_str(), "Device" | "Organization" | "Patient") {
+            return true;
+        }
+        let key = format!("{}/{}", batch.origin.tenant, resource.reference());
+        if self.known.get(&key) == Some(&resource.element) {
+            return false;
+        }
+        self.known.insert(key, resource.element.clone());
+        true
+    }
+
+    fn set_aside(&self, entry: &Entry, reason: &str) {
+        tracing::warn!(stream = entry.stream, sequence = entry.sequence, reason, "packet put into quarantine");
+        self.parts.telemetry.quarantined();
+        let aside = NewEntry {
+            stream: entry.stream,
+            sequence: entry.sequence,
+            received: entry.received,
+            sha256: entry.sha256,
+            packet: entry.packet.clone(),
+        };
+        if let Err(error) = self.runtime.block_on(self.parts.store.quarantine(&aside, reason)) {
+            tracing::error!(error = &error as &dyn std::error::Error, "quarantine failed");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Putting a stream in order: by sequence number ([`Sequencer`]), then on one time base ([`Timeline`]).
+
+mod sequencer;
+mod timeline;
+
+pub use sequencer::{Arrival, Sequencer};
+pub use timeline::{Placement, Timeline};

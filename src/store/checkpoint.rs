@@ -1,0 +1,140 @@
+//! Checkpoints: the state of a stream's algorithms, written in one transaction with what they gave.
+
+use sqlx::Row;
+
+use super::journal::StreamId;
+use super::resource::{Upserted, upsert};
+use super::{Store, StoreError};
+use crate::id::TenantId;
+use crate::resource::Resource;
+use crate::time::Instant;
+
+/// The state of a stream right before it reads `sequence`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Stream.
+    pub stream: StreamId,
+    /// Everything before this time has been given out.
+    pub event: Instant,
+    /// Next sequence number to read.
+    pub sequence: u64,
+    /// Journal rows of the stream up to here are in the state.
+    pub position: i64,
+    /// Serialized state.
+    pub state: Vec<u8>,
+}
+
+/// What one stream gave, with the state it left.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Tenant.
+    pub tenant: TenantId,
+    /// What was projected.
+    pub resources: Vec<Resource>,
+    /// The state after.
+    pub checkpoint: Checkpoint,
+}
+
+/// Checkpoints of a stream that are kept at least: the newest ones, for packets that come a little late.
+const KEEP: i64 = 8;
+
+impl Store {
+    /// Stores resources and checkpoints, all or none.
+    ///
+    /// # Errors
+    /// The database failed; nothing was stored.
+    pub async fn commit(&self, commits: Vec<Commit>) -> Result<Upserted, StoreError> {
+        let mut tx = self.writer.begin().await?;
+        let now = self.clock.now();
+        let mut total = Upserted::default();
+        for commit in commits {
+            let done = upsert(&mut tx, &self.capability, &commit.tenant, commit.resources, now).await?;
+            total.created += done.created;
+            total.updated += done.updated;
+            total.unchanged += done.unchanged;
+            let checkpoint = &commit.checkpoint;
+            // A stream taken back to an earlier point leaves no state from after it.
+            sqlx::query("DELETE FROM checkpoint WHERE stream = $1 AND sequence >= $2")
+                .bind(checkpoint.stream)
+                .bind(checkpoint.sequence.cast_signed())
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(
+                "INSERT INTO checkpoint (stream, event_us, sequence, position, state) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (stream, event_us) DO UPDATE SET \
+                 sequence = excluded.sequence, position = excluded.position, state = excluded.state",
+            )
+            .bind(checkpoint.stream)
+            .bind(checkpoint.event.0)
+            .bind(checkpoint.sequence.cast_signed())
+            .bind(checkpoint.position)
+            .bind(checkpoint.state.as_slice())
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query(
+                "DELETE FROM checkpoint WHERE stream = $1 AND event_us < \
+                 (SELECT MIN(event_us) FROM (SELECT event_us FROM checkpoint WHERE stream = $1 \
+                  ORDER BY event_us DESC LIMIT $2) AS newest) AND event_us % 3600000000 <> 0",
+            )
+            .bind(checkpoint.stream)
+            .bind(KEEP)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(total)
+    }
+
+    /// The newest checkpoint of a stream that has read nothing from `before` on; `None` for `before` means the newest.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn checkpoint(&self, stream: StreamId, before: Option<u64>) -> Result<Option<Checkpoint>, StoreError> {
+        let row = sqlx::query(
+            "SELECT event_us, sequence, position, state FROM checkpoint \
+             WHERE stream = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT 1",
+        )
+        .bind(stream)
+        .bind(before.map_or(i64::MAX, u64::cast_signed))
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Checkpoint {
+            stream,
+            event: Instant(row.try_get(0)?),
+            sequence: row.try_get::<i64, _>(1)?.cast_unsigned(),
+            position: row.try_get(2)?,
+            state: row.try_get(3)?,
+        }))
+    }
+
+    /// The lowest sequence number of a stream that became durable after `position` but lies before `sequence`: a packet
+    /// that came late and that the state does not know.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn late(&self, stream: StreamId, position: i64, sequence: u64) -> Result<Option<u64>, StoreError> {
+        let row = sqlx::query("SELECT MIN(sequence) FROM journal WHERE stream = $1 AND sequence < $2 AND position > $3")
+            .bind(stream)
+            .bind(sequence.cast_signed())
+            .bind(position)
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(row.try_get::<Option<i64>, _>(0)?.map(i64::cast_unsigned))
+    }
+
+    /// Streams on a patient that have packets their newest checkpoint does not know.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn unfinished(&self) -> Result<Vec<StreamId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT s.id FROM stream s JOIN device_link d ON d.tenant = s.tenant AND d.device = s.device \
+             WHERE d.patient IS NOT NULL AND COALESCE((SELECT MAX(position) FROM journal j WHERE j.stream = s.id), 0) > \
+             COALESCE((SELECT MAX(c.position) FROM checkpoint c WHERE c.stream = s.id), 0) ORDER BY s.id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+}

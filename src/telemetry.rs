@@ -1,0 +1,119 @@
+//! Operational counters, in the Prometheus text format at `/metrics`. No label ever holds a person's identifier.
+
+use std::sync::Arc;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+/// Handle to all counters; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    registry: Arc<Registry>,
+    stored: Counter,
+    duplicates: Counter,
+    conflicts: Counter,
+    refused: Family<Reason, Counter>,
+    quarantined: Counter,
+    rewinds: Counter,
+    orphans: Gauge,
+    pending: Gauge,
+    created: Counter,
+    updated: Counter,
+    unchanged: Counter,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("afferent");
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let stored = counter("packets_stored", "Packets made durable");
+        let duplicates = counter("packets_duplicate", "Packets that were durable already");
+        let conflicts = counter("packets_conflicting", "Packets whose sequence number was taken by other content");
+        let quarantined = counter("packets_quarantined", "Durable packets the pipeline could not read");
+        let rewinds = counter("stream_rewinds", "Streams taken back to a checkpoint for a late packet");
+        let created = counter("resources_created", "Resources created");
+        let updated = counter("resources_updated", "Resources given a new version");
+        let unchanged = counter("resources_unchanged", "Resources written again with the same content");
+        let refused = Family::<Reason, Counter>::default();
+        registry.register("requests_refused", "Ingest requests refused, by reason", refused.clone());
+        let (orphans, pending) = (Gauge::default(), Gauge::default());
+        registry.register("streams_orphaned", "Streams waiting for their device to be on a patient", orphans.clone());
+        registry.register("packets_pending", "Durable packets not yet processed", pending.clone());
+        Self {
+            registry: Arc::new(registry),
+            stored,
+            duplicates,
+            conflicts,
+            refused,
+            quarantined,
+            rewinds,
+            orphans,
+            pending,
+            created,
+            updated,
+            unchanged,
+        }
+    }
+}
+
+impl Telemetry {
+    /// Packets taken in.
+    pub fn accepted(&self, stored: usize, duplicates: usize, conflicts: usize) {
+        self.stored.inc_by(stored as u64);
+        self.duplicates.inc_by(duplicates as u64);
+        self.conflicts.inc_by(conflicts as u64);
+    }
+
+    /// A request refused.
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A packet put aside by the pipeline.
+    pub fn quarantined(&self) {
+        self.quarantined.inc();
+    }
+
+    /// A stream taken back.
+    pub fn rewound(&self) {
+        self.rewinds.inc();
+    }
+
+    /// Streams without a patient, more or fewer.
+    pub fn orphans(&self, change: i64) {
+        self.orphans.inc_by(change);
+    }
+
+    /// Packets waiting.
+    pub fn pending(&self, count: i64) {
+        self.pending.set(count);
+    }
+
+    /// Resources written.
+    pub fn upserted(&self, created: usize, updated: usize, unchanged: usize) {
+        self.created.inc_by(created as u64);
+        self.updated.inc_by(updated as u64);
+        self.unchanged.inc_by(unchanged as u64);
+    }
+
+    /// The Prometheus text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
