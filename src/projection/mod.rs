@@ -15,6 +15,7 @@ mod organization;
 mod patient;
 mod provenance;
 mod sampled_data;
+mod served;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub use device::{algorithm_id, sensor_id};
 pub use identifier::observation_id;
 pub use organization::Organization;
 pub use patient::stub_patient;
+pub use served::served;
 
 use crate::fhir::make::{element, object, text, texts};
 use crate::fhir::{Element, Primitive, Value};

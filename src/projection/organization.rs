@@ -5,7 +5,7 @@ use super::identifier::identifier;
 use super::narrative::narrative;
 use super::start;
 use crate::fhir::make::{boolean, element, one, text};
-use crate::id::ResourceId;
+use crate::id::{ResourceId, TenantId, resource_id};
 use crate::resource::Resource;
 
 /// The organization of a tenant.
@@ -18,6 +18,11 @@ pub struct Organization {
 }
 
 impl Organization {
+    /// The organization that answers for a tenant's data.
+    pub fn of(tenant: &TenantId, name: &str) -> Self {
+        Self { id: resource_id(tenant, "Organization", "operator"), name: name.to_owned() }
+    }
+
     /// The Organization resource, for the one who sets a tenant up.
     pub fn resource(&self) -> Resource {
         let mut body = start("Organization", &self.id, Some(us_core("us-core-organization")));
