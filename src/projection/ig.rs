@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::canonical::{canonical, code_system};
 use super::component::component_code;
+use super::narrative::narrative;
 use crate::fhir::json::{ParseError, WriteError, parse, to_string_pretty};
 use crate::fhir::make::{boolean, element, integer, list, object, one, text};
 use crate::fhir::{Element, Primitive, Value, read};
@@ -156,6 +157,7 @@ fn head(kind: &str, id: &str, title: &str, description: &str) -> Element {
     element([
         ("resourceType", Some(Value::Primitive(Primitive::String(kind.to_owned())))),
         ("id", text(id)),
+        ("text", narrative(description)),
         ("url", text(canonical(kind, id))),
         ("version", text(env!("CARGO_PKG_VERSION"))),
         ("name", text(pascal_case(id))),
