@@ -67,7 +67,14 @@ pub(super) fn source(of: &Measured) -> Source {
     Source { signal: of.signal.clone(), interval: of.interval, algorithm: of.algorithm.clone() }
 }
 
-fn derived(registry: &Registry, algorithm: &str, signal: &str, value: Value, sources: &[&Measured], over: Interval) -> Measured {
+fn derived(
+    registry: &Registry,
+    algorithm: &str,
+    signal: &str,
+    value: Value,
+    sources: &[&Measured],
+    over: Interval,
+) -> Measured {
     let algorithm: AlgorithmRef = registry.algorithms[algorithm].reference();
     let derived_from = sources.iter().map(|s| source(s)).collect();
     Measured { algorithm: Some(algorithm), derived_from, ..measured(signal, over, value) }
@@ -81,11 +88,8 @@ pub(super) fn samples(signal: &str, start: Instant, rate_hz: f64, seconds: usize
 
 /// Four beats, a gap, and two more.
 pub(super) fn beats(start: Instant) -> Vec<Beat> {
-    let beat = |ms: i64, interval_ms, quality| Beat {
-        at: start.plus(ms * 1000),
-        interval_ms,
-        quality: Quality::new(quality),
-    };
+    let beat =
+        |ms: i64, interval_ms, quality| Beat { at: start.plus(ms * 1000), interval_ms, quality: Quality::new(quality) };
     vec![
         beat(500, Some(812.0), 1.0),
         beat(1320, Some(820.0), 1.0),
@@ -99,7 +103,8 @@ pub(super) fn beats(start: Instant) -> Vec<Beat> {
 pub(super) fn ecg(registry: &Registry) -> Batch {
     let window = minutes(0, 1);
     let waveform = measured("ecg", window, Value::Samples(samples("ecg", window.start, 25.0, 24)));
-    let intervals = derived(registry, "ecg-beats", "rr-interval", Value::Beats(beats(window.start)), &[&waveform], window);
+    let intervals =
+        derived(registry, "ecg-beats", "rr-interval", Value::Beats(beats(window.start)), &[&waveform], window);
     let rate = derived(registry, "heart-rate", "heart-rate", Value::Quantity(74.26), &[&intervals], window);
     batch("ecg", window, vec![waveform, intervals, rate])
 }
@@ -112,7 +117,8 @@ pub(super) fn hrv(registry: &Registry) -> Batch {
     let mut all: Vec<Measured> = Vec::new();
     for signal in &registry.algorithms["hrv"].outputs {
         let row = registry.signal(signal).unwrap();
-        let sources: Vec<&Measured> = if row.kind == Kind::Classification { all.iter().collect() } else { vec![intervals] };
+        let sources: Vec<&Measured> =
+            if row.kind == Kind::Classification { all.iter().collect() } else { vec![intervals] };
         all.push(derived(registry, "hrv", signal.as_str(), value(row, window), &sources, window));
     }
     batch("ecg", window, all)

@@ -110,7 +110,8 @@ pub fn check(registry: &Registry, ig_dir: &Path, write: bool) -> Result<Report, 
     Ok(report)
 }
 
-const BIOSIGNAL: &str = "What is measured, sampled or derived: one code for each row of the signal registry and each component of a panel.";
+const BIOSIGNAL: &str =
+    "What is measured, sampled or derived: one code for each row of the signal registry and each component of a panel.";
 const METHOD: &str = "Algorithms by id and version: how a derived value was computed.";
 
 fn signals(registry: &Registry) -> Vec<Concept> {

@@ -9,7 +9,7 @@ use crate::fhir::{json, read, stored};
 use crate::id::{DeviceKey, ResourceId, TenantId};
 use crate::registry::Registry;
 use crate::resource::Resource;
-use crate::signal::Value;
+use crate::signal::{Measured, Quality, Value};
 
 fn projected(batch: &Batch) -> Vec<Resource> {
     project(batch, &Registry::builtin().unwrap(), &organization(), &draw).unwrap()
@@ -125,6 +125,47 @@ fn identifiers_that_leave_tell_nothing() {
             assert!(!value.contains("patch") && !value.contains("p1"), "{name}");
         }
     }
+}
+
+/// US Core vital signs may be derived from documents and other vital signs only; what they were computed from stands in the
+/// strip's context and in Provenance.
+#[test]
+fn a_heart_rate_points_at_its_strip_and_its_provenance_at_the_intervals() {
+    let registry = Registry::builtin().unwrap();
+    let ecg = fixture::ecg(&registry);
+    let [_, intervals, rate] = &ecg.measured[..] else { panic!("three measurements") };
+    let id = |m: &Measured| observation_id(&ecg.origin, &m.signal, m.interval, m.algorithm.as_ref());
+    let resources = projected(&ecg);
+    let find = |id: &ResourceId| &resources.iter().find(|r| &r.id == id).unwrap().element;
+    let sources = read::strings(find(&id(rate)), "derivedFrom.reference");
+    assert!(matches!(sources[..], [strip] if strip.starts_with("DocumentReference/")), "{sources:?}");
+    let strip = resources.iter().find(|r| r.kind == "DocumentReference").unwrap();
+    let related = read::strings(&strip.element, "context.related.reference");
+    let intervals = format!("Observation/{}", id(intervals));
+    assert!(related.contains(&intervals.as_str()));
+    let target = format!("Observation/{}", id(rate));
+    let provenance =
+        resources.iter().find(|r| read::strings(&r.element, "target.reference") == [target.as_str()]).unwrap();
+    assert_eq!(read::strings(&provenance.element, "entity.what.reference"), [intervals.as_str()]);
+
+    let unseen = project(&ecg, &registry, &organization(), &|_, _, _, _| None).unwrap();
+    let rate = unseen.iter().find(|r| r.id == id(rate)).unwrap();
+    assert!(read::strings(&rate.element, "derivedFrom.reference").is_empty());
+}
+
+#[test]
+fn below_the_threshold_of_its_row_a_value_is_marked_and_kept() {
+    let mut batch = fixture::fahrenheit();
+    let marks = |batch: &Batch| {
+        let resources = projected(batch);
+        let observation = resources.iter().find(|r| r.kind == "Observation").unwrap();
+        assert_eq!(read::string(&observation.element, "valueQuantity.value"), Some("37.00"));
+        read::strings(&observation.element, "interpretation.coding.code").join(",")
+    };
+    batch.measured[0].quality = Quality::new(0.7);
+    assert_eq!(marks(&batch), "");
+    batch.measured[0].quality = Quality::new(0.699);
+    assert_eq!(marks(&batch), "low-quality");
 }
 
 #[test]
@@ -245,8 +286,19 @@ fn everything() -> BTreeMap<String, Resource> {
 /// Every relative reference of a resource.
 fn references(resource: &Resource) -> Vec<&str> {
     let paths = [
-        "subject", "performer", "device", "derivedFrom", "owner", "author", "custodian", "context.related", "target",
-        "agent.who", "agent.onBehalfOf", "entity.what", "securityContext",
+        "subject",
+        "performer",
+        "device",
+        "derivedFrom",
+        "owner",
+        "author",
+        "custodian",
+        "context.related",
+        "target",
+        "agent.who",
+        "agent.onBehalfOf",
+        "entity.what",
+        "securityContext",
     ];
     let referenced = paths.iter().flat_map(|path| read::strings(&resource.element, &format!("{path}.reference")));
     referenced.chain(read::strings(&resource.element, "content.attachment.url")).collect()
@@ -276,5 +328,6 @@ fn bundle(resources: &[&Resource]) -> Vec<u8> {
         serde_json::json!({ "fullUrl": format!("https://afferent.dev/fhir/R4/{}", resource.reference()), "resource": body })
     });
     let entries: Vec<_> = entries.collect();
-    serde_json::to_vec_pretty(&serde_json::json!({ "resourceType": "Bundle", "type": "collection", "entry": entries })).unwrap()
+    serde_json::to_vec_pretty(&serde_json::json!({ "resourceType": "Bundle", "type": "collection", "entry": entries }))
+        .unwrap()
 }
