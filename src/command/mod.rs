@@ -2,7 +2,9 @@
 
 mod admin;
 pub mod check;
+mod client;
 mod demo;
+mod encode;
 pub mod load;
 pub mod replay;
 mod serve;
