@@ -151,13 +151,25 @@ impl Server {
                 body.insert(name.to_owned(), value.into());
             }
         }
-        self.patiently(async || self.attempt(self.http.put(&url).json(&body)).await.map(drop)).await
+        let mut patience = self.patience();
+        loop {
+            match self.attempt(self.http.put(&url).json(&body)).await {
+                Ok(_) => return Ok(()),
+                Err(attempt) => patience.bear(attempt).await?,
+            }
+        }
     }
 
     /// Sends a body of packets until it is durable.
     pub(super) async fn ingest(&self, content_type: &'static str, body: Vec<u8>) -> Result<Ack, ServerError> {
         let body = bytes_of(body);
-        self.patiently(async || self.ingest_once(content_type, body.clone()).await).await
+        let mut patience = self.patience();
+        loop {
+            match self.ingest_once(content_type, body.clone()).await {
+                Ok(ack) => return Ok(ack),
+                Err(attempt) => patience.bear(attempt).await?,
+            }
+        }
     }
 
     /// Sends a body of packets once.
@@ -165,10 +177,7 @@ impl Server {
         let request = self.http.post(format!("{}/ingest/raw-packet", self.base));
         let response = self.attempt(request.header(CONTENT_TYPE, content_type).body(body)).await?;
         // A connection that dies within the answer leaves open whether the packets are durable: send them again.
-        response.json().await.map_err(|error| match error.is_decode() {
-            true => Attempt::Never(ServerError::Answer { request: "POST /ingest/raw-packet", source: error }),
-            false => Attempt::Later(Trouble::Connection(error)),
-        })
+        response.json().await.map_err(|error| unreadable("POST /ingest/raw-packet", error))
     }
 
     /// Packets that are durable and not yet queryable.
@@ -192,7 +201,10 @@ impl Server {
                 lowest = pending;
                 since = Instant::now();
             } else if since.elapsed() > self.timeout {
-                let detail = format!("{pending} packets are durable but not processed, with no progress for {} s", self.timeout.as_secs());
+                let detail = format!(
+                    "{pending} packets are durable but not processed, with no progress for {} s",
+                    self.timeout.as_secs()
+                );
                 return Err(ServerError::Refused { status: StatusCode::OK, detail });
             }
             tokio::time::sleep(pause).await;
@@ -206,14 +218,18 @@ impl Server {
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, request: &'static str, url: &str) -> Result<T, ServerError> {
-        self.patiently(async || {
-            let response = self.attempt(self.http.get(url)).await?;
-            response.json().await.map_err(|error| match error.is_decode() {
-                true => Attempt::Never(ServerError::Answer { request, source: error }),
-                false => Attempt::Later(Trouble::Connection(error)),
-            })
-        })
-        .await
+        let mut patience = self.patience();
+        loop {
+            match self.json_once(request, url).await {
+                Ok(value) => return Ok(value),
+                Err(attempt) => patience.bear(attempt).await?,
+            }
+        }
+    }
+
+    async fn json_once<T: serde::de::DeserializeOwned>(&self, request: &'static str, url: &str) -> Result<T, Attempt> {
+        let response = self.attempt(self.http.get(url)).await?;
+        response.json().await.map_err(|error| unreadable(request, error))
     }
 
     async fn attempt(&self, request: RequestBuilder) -> Result<Response, Attempt> {
@@ -235,28 +251,46 @@ impl Server {
         Err(Attempt::Never(refusal(status, &text)))
     }
 
-    /// Tries until it works, is refused, or the time is up.
-    async fn patiently<T>(&self, attempt: impl AsyncFn() -> Result<T, Attempt>) -> Result<T, ServerError> {
-        let began = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let trouble = match attempt().await {
-                Ok(done) => return Ok(done),
-                Err(Attempt::Never(error)) => return Err(error),
-                Err(Attempt::Later(trouble)) => trouble,
-            };
-            let wait = trouble.retry_after().unwrap_or(pause);
-            let after = began.elapsed();
-            if after + wait > self.timeout {
-                return Err(match trouble {
-                    Trouble::Busy { status, .. } => ServerError::Busy { after, status },
-                    Trouble::Connection(source) => ServerError::Unreachable { after, source },
-                });
-            }
-            tokio::time::sleep(wait).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+    /// Patience for one thing.
+    pub(super) fn patience(&self) -> Patience {
+        Patience { began: Instant::now(), pause: FIRST_PAUSE, timeout: self.timeout }
     }
+}
+
+/// How long one thing has been tried, and how long to wait next.
+pub(super) struct Patience {
+    began: Instant,
+    pause: Duration,
+    timeout: Duration,
+}
+
+impl Patience {
+    /// Waits before the next attempt, or gives up.
+    pub(super) async fn bear(&mut self, attempt: Attempt) -> Result<(), ServerError> {
+        let trouble = match attempt {
+            Attempt::Never(error) => return Err(error),
+            Attempt::Later(trouble) => trouble,
+        };
+        let wait = trouble.retry_after().unwrap_or(self.pause);
+        let after = self.began.elapsed();
+        if after + wait > self.timeout {
+            return Err(match trouble {
+                Trouble::Busy { status, .. } => ServerError::Busy { after, status },
+                Trouble::Connection(source) => ServerError::Unreachable { after, source },
+            });
+        }
+        tokio::time::sleep(wait).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}
+
+/// An answer that ended early is asked for again; one of another shape is not.
+fn unreadable(request: &'static str, source: reqwest::Error) -> Attempt {
+    if source.is_decode() {
+        return Attempt::Never(ServerError::Answer { request, source });
+    }
+    Attempt::Later(Trouble::Connection(source))
 }
 
 impl Trouble {

@@ -153,7 +153,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.format {
         Output::Json => println!("{}", serde_json::to_string(&summary)?),
         Output::Text => {
-            let resumed = if summary.resumed == 0 { String::new() } else { format!(", {} sent before", summary.resumed) };
+            let resumed =
+                if summary.resumed == 0 { String::new() } else { format!(", {} sent before", summary.resumed) };
             println!(
                 "{} packets ({} new, {} duplicates{resumed}) in {:.2} s{}",
                 summary.packets,
@@ -187,7 +188,8 @@ async fn replay(args: &Args) -> anyhow::Result<Summary> {
         progress.save(&args.state)?;
         let conflict = error.downcast_ref::<ServerError>().is_some_and(|e| matches!(e, ServerError::Conflict { .. }));
         let advice = if conflict {
-            "another recording, or the same one cut otherwise, was sent as this device before; choose another --device".to_owned()
+            "another recording, or the same one cut otherwise, was sent as this device before; choose another --device"
+                .to_owned()
         } else {
             format!("stopped after {} packets; the same command goes on from there", summary.packets + summary.resumed)
         };
@@ -392,7 +394,9 @@ impl Sender<'_> {
         };
         let server = self.server.clone();
         self.in_flight =
-            Some(tokio::spawn(async move { Ok(Sent { ack: server.ingest(content_type, body).await?, packets, keys }) }));
+            Some(tokio::spawn(
+                async move { Ok(Sent { ack: server.ingest(content_type, body).await?, packets, keys }) },
+            ));
         Ok(before)
     }
 
@@ -480,9 +484,11 @@ struct Progress {
 impl Progress {
     fn load(path: &Path) -> anyhow::Result<Self> {
         let streams = match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice::<Self>(&bytes)
-                .with_context(|| format!("{} is not a replay's state; remove it to start over", path.display()))?
-                .streams,
+            Ok(bytes) => {
+                serde_json::from_slice::<Self>(&bytes)
+                    .with_context(|| format!("{} is not a replay's state; remove it to start over", path.display()))?
+                    .streams
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
         };
