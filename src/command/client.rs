@@ -127,6 +127,11 @@ impl Server {
         Ok(Self { http, base: base.trim_end_matches('/').to_owned(), key: key.to_owned(), timeout })
     }
 
+    /// The same server over connections of its own.
+    pub(super) fn apart(&self) -> Result<Self, ServerError> {
+        Self::new(&self.base, &self.key, self.timeout)
+    }
+
     /// The base address.
     pub(super) fn base(&self) -> &str {
         &self.base

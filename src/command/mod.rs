@@ -5,6 +5,8 @@ pub mod check;
 mod client;
 mod demo;
 mod encode;
+#[cfg(test)]
+mod fake;
 pub mod load;
 pub mod replay;
 mod serve;

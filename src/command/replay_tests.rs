@@ -1,106 +1,8 @@
-use std::sync::{Arc, Mutex};
-
-use axum::body::{Body, Bytes};
-use axum::extract::{Path as UrlPath, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
-use axum::{Json, Router};
 use clap::Parser;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
-use crate::ingest::Ledger;
-use crate::packet::{Format, Limits, parse_batch};
-
-/// What goes wrong with a request, by its number from 0.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fault {
-    /// 429, try again at once.
-    Busy,
-    /// The packets are stored, but the connection ends within the answer.
-    LostAnswer,
-    /// 503 from here on.
-    Down,
-}
-
-#[derive(Default)]
-struct Fake {
-    faults: BTreeMap<usize, Fault>,
-    requests: usize,
-    devices: BTreeMap<String, Value>,
-    packets: BTreeMap<(String, String), BTreeMap<u64, RawPacket>>,
-    lag: u64,
-}
-
-type Shared = Arc<Mutex<Fake>>;
-
-async fn take(State(fake): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let mut fake = fake.lock().unwrap();
-    assert_eq!(headers["authorization"], "Bearer sk_sandbox_x");
-    let number = fake.requests;
-    fake.requests += 1;
-    let down = fake.faults.iter().any(|(from, fault)| *fault == Fault::Down && number >= *from);
-    if down {
-        return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "0")], "").into_response();
-    }
-    if fake.faults.get(&number) == Some(&Fault::Busy) {
-        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "0.01")], "").into_response();
-    }
-    let format = if headers["content-type"] == "application/cbor" { Format::Cbor } else { Format::Json };
-    let (mut accepted, mut duplicates, mut streams, mut conflicts) = (0, 0, BTreeMap::new(), Vec::new());
-    for packet in parse_batch(format, &body, Limits::default()).unwrap() {
-        let key = (packet.device.to_string(), packet.stream.to_string());
-        let stored = fake.packets.entry(key.clone()).or_default();
-        match stored.get(&packet.sequence) {
-            None => {
-                accepted += 1;
-                stored.insert(packet.sequence, packet);
-            }
-            Some(known) if *known == packet => duplicates += 1,
-            Some(_) => conflicts.push(json!({"device": key.0, "stream": key.1, "sequence": packet.sequence})),
-        }
-        let mut ledger = Ledger::default();
-        stored.keys().for_each(|number| ledger.insert(*number));
-        let state = ledger.state().unwrap();
-        let ack = json!({"device": key.0, "stream": key.1, "contiguous": state.contiguous, "gaps": state.gaps});
-        streams.insert(key, ack);
-    }
-    if fake.faults.get(&number) == Some(&Fault::LostAnswer) {
-        let broken = futures_util::stream::iter([Ok(Bytes::from("{")), Err(std::io::Error::other("cut"))]);
-        return (StatusCode::ACCEPTED, Body::from_stream(broken)).into_response();
-    }
-    let streams: Vec<Value> = streams.into_values().collect();
-    let ack = json!({"streams": streams, "accepted": accepted, "duplicates": duplicates, "conflicts": conflicts});
-    let status = if conflicts.is_empty() { StatusCode::ACCEPTED } else { StatusCode::CONFLICT };
-    (status, Json(ack)).into_response()
-}
-
-async fn link(State(fake): State<Shared>, UrlPath(device): UrlPath<String>, Json(body): Json<Value>) -> StatusCode {
-    fake.lock().unwrap().devices.insert(device, body);
-    StatusCode::CREATED
-}
-
-async fn lag(State(fake): State<Shared>) -> Json<Value> {
-    let mut fake = fake.lock().unwrap();
-    fake.lag = fake.lag.saturating_sub(1);
-    Json(json!({"pending": fake.lag}))
-}
-
-/// A server with these faults, and its address.
-async fn server(faults: &[(usize, Fault)]) -> (Shared, String) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let fake = Shared::new(Mutex::new(Fake { faults: faults.iter().copied().collect(), lag: 3, ..Fake::default() }));
-    let router = Router::new()
-        .route("/ingest/raw-packet", post(take))
-        .route("/api/v1/devices/{device}", put(link))
-        .route("/api/v1/ingest/lag", get(lag))
-        .with_state(fake.clone());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    (fake, address)
-}
+use crate::command::fake::{Fake, Fault, server, stored};
 
 #[derive(Parser)]
 struct Line {
@@ -119,10 +21,6 @@ fn record(to: &str, more: &[&str]) -> (tempfile::TempDir, Args) {
     let fixed = ["replay", &path, "--to", to, "--key", "sk_sandbox_x", "--state", &state, "--speed", "max"];
     let args = Line::try_parse_from(fixed.iter().copied().chain(more.iter().copied())).unwrap().args;
     (folder, args)
-}
-
-fn stored(fake: &Shared) -> usize {
-    fake.lock().unwrap().packets.values().map(BTreeMap::len).sum()
 }
 
 #[tokio::test]
