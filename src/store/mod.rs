@@ -14,6 +14,7 @@ mod index;
 mod journal;
 mod read;
 mod resource;
+pub mod search;
 mod sql;
 mod table;
 

@@ -5,7 +5,7 @@ use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
 
 /// A value for a parameter.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) enum Value {
     Int(i64),
     Text(String),
@@ -103,10 +103,11 @@ impl Sql {
         query
     }
 
-    /// The text, for tests and for explaining a query.
+    /// Appends a whole statement to text without parameters.
     #[cfg(test)]
-    pub(in crate::store) fn text(&self) -> &str {
-        &self.text
+    pub(in crate::store) fn append(&mut self, other: Self) {
+        self.text.push_str(&other.text);
+        self.values = other.values;
     }
 }
 
