@@ -84,7 +84,8 @@ fn one_page_answers_what_a_clinician_asks() {
         let (rate, unit) = quantity(observation);
         assert!((55.0..95.0).contains(&rate) && unit == "/min", "{rate} {unit}");
         assert!(devices.contains(observation["device"]["reference"].as_str().unwrap()));
-        let own = provenances.iter().filter(|provenance| references(&provenance["target"]).contains(&reference(observation)));
+        let own =
+            provenances.iter().filter(|provenance| references(&provenance["target"]).contains(&reference(observation)));
         assert_eq!(own.count(), 1);
     }
     let distinct: BTreeSet<String> = included.iter().map(reference).collect();
@@ -123,7 +124,10 @@ fn a_provenance_names_the_hash_of_its_packets() {
     let canonical = serde_json_canonicalizer::to_vec(&temperature()).unwrap();
     let chain = Sha256::new().chain_update([0; 32]).chain_update(Sha256::digest(canonical)).finalize();
     assert_eq!(part("sha256")["valueString"], hex::encode(chain));
-    assert_eq!((part("device")["valueString"].as_str(), part("stream")["valueString"].as_str()), (Some(DEVICE), Some("skin")));
+    assert_eq!(
+        (part("device")["valueString"].as_str(), part("stream")["valueString"].as_str()),
+        (Some(DEVICE), Some("skin"))
+    );
     assert_eq!(range["url"].as_str().unwrap().rsplit('/').next(), Some("packet-range"));
 }
 
@@ -143,7 +147,10 @@ fn entity<'a>(provenance: &'a Value, role: &str) -> &'a Value {
 #[track_caller]
 fn follow(client: &Client, reference: &str) -> Value {
     let resource = client.fhir(reference);
-    assert_eq!(format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap()), reference);
+    assert_eq!(
+        format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap()),
+        reference
+    );
     resource
 }
 
@@ -242,13 +249,27 @@ fn the_capability_statement_lists_what_is_there() {
     let server = Server::shared();
     let client = server.tenant();
     let statement = client.with_key("").fhir("metadata");
-    assert_eq!((statement["resourceType"].as_str(), statement["fhirVersion"].as_str()), (Some("CapabilityStatement"), Some("4.0.1")));
+    assert_eq!(
+        (statement["resourceType"].as_str(), statement["fhirVersion"].as_str()),
+        (Some("CapabilityStatement"), Some("4.0.1"))
+    );
     let resources = statement["rest"][0]["resource"].as_array().unwrap();
     let types: BTreeSet<&str> = resources.iter().map(|resource| resource["type"].as_str().unwrap()).collect();
-    for kind in ["Observation", "Device", "Provenance", "DocumentReference", "Binary", "Patient", "CodeSystem", "StructureDefinition"] {
+    for kind in [
+        "Observation",
+        "Device",
+        "Provenance",
+        "DocumentReference",
+        "Binary",
+        "Patient",
+        "CodeSystem",
+        "StructureDefinition",
+    ] {
         assert!(types.contains(kind), "{kind} is not in {types:?}");
     }
-    let has = |resource: &Value, code: &str| resource["interaction"].as_array().unwrap().iter().any(|one| one["code"] == code);
+    let has = |resource: &Value, code: &str| {
+        resource["interaction"].as_array().unwrap().iter().any(|one| one["code"] == code)
+    };
     for resource in resources {
         let kind = resource["type"].as_str().unwrap();
         if has(resource, "search-type") {
@@ -267,7 +288,12 @@ fn the_capability_statement_lists_what_is_there() {
 fn our_own_definitions_are_served_at_their_urls() {
     let server = Server::shared();
     let client = server.tenant();
-    for (kind, name) in [("CodeSystem", "biosignal"), ("CodeSystem", "method"), ("ValueSet", "biosignal"), ("StructureDefinition", "signal-quality")] {
+    for (kind, name) in [
+        ("CodeSystem", "biosignal"),
+        ("CodeSystem", "method"),
+        ("ValueSet", "biosignal"),
+        ("StructureDefinition", "signal-quality"),
+    ] {
         let url = format!("https://afferent.dev/fhir/{kind}/{name}");
         let found = client.search(&format!("{kind}?url={url}"));
         let [definition] = found.as_slice() else { panic!("{} of {url}", found.len()) };

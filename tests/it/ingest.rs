@@ -98,7 +98,12 @@ fn ten_megabytes_of_nesting_are_refused() {
 #[test]
 fn invalid_cbor_is_refused() {
     let bench = Bench::new();
-    for body in [&b"\xff\xff"[..], b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff", b"\xa1\x61"] {
+    for body in [
+        &b"\xff\xff"[..],
+        b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+        b"\xa1\x61",
+    ] {
         problem(&bench.client.ingest_raw("application/cbor", body), 400, "malformed");
     }
     let mut twice = cbor(&Cbor::Map(vec![(Cbor::Text("device".into()), Cbor::Text("d1".into()))]));
@@ -140,7 +145,9 @@ fn what_the_registry_does_not_know_is_refused() {
 #[test]
 fn a_packet_of_another_form_is_refused() {
     let bench = Bench::new();
-    for (pointer, value) in [("/device", json!("d 1")), ("/sequence", json!(-1)), ("/samples", json!({"signal": "spo2"}))] {
+    for (pointer, value) in
+        [("/device", json!("d 1")), ("/sequence", json!(-1)), ("/samples", json!({"signal": "spo2"}))]
+    {
         let reply = bench.post(&[heart_rate(1, 60.0), changed(pointer, value)]);
         problem(&reply, 422, "invalid-packet");
     }
@@ -309,7 +316,8 @@ fn map(members: Vec<(&str, Cbor)>) -> Cbor {
 fn ecg_second(values: Cbor) -> Cbor {
     let text = |text: &str| Cbor::Text(text.to_owned());
     let (rate, scale) = (Cbor::Integer(250.into()), Cbor::Float(0.005));
-    let samples = vec![("signal", text("ecg")), ("rate_hz", rate), ("unit", text("mV")), ("scale", scale), ("values", values)];
+    let samples =
+        vec![("signal", text("ecg")), ("rate_hz", rate), ("unit", text("mV")), ("scale", scale), ("values", values)];
     let packet = vec![
         ("device", text("d1")),
         ("stream", text("ecg")),

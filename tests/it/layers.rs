@@ -50,7 +50,10 @@ fn every_module_is_in_the_list() {
 fn uses_are_found_however_they_are_written() {
     let text = "//! [`crate::nowhere`]\nuse crate::store::Store;\nuse crate::{id::{A, B}, rest, time};\nlet x = crate::ingest::f();\n";
     assert_eq!(used(text), [("store", 2), ("id", 3), ("rest", 3), ("time", 3), ("ingest", 4)].map(owned));
-    assert_eq!(used("use afferent_dsp::x;\nuse {\n crate::{\n  a,\n  b::C\n }\n};"), [("dsp", 1), ("a", 3), ("b", 3)].map(owned));
+    assert_eq!(
+        used("use afferent_dsp::x;\nuse {\n crate::{\n  a,\n  b::C\n }\n};"),
+        [("dsp", 1), ("a", 3), ("b", 3)].map(owned)
+    );
 }
 
 fn owned((name, line): (&str, usize)) -> (String, usize) {
@@ -112,7 +115,8 @@ fn edges(file: &Path, order: &BTreeMap<String, usize>) -> Vec<Edge> {
 
 /// Modules named by `crate::x`, `crate::{x, y::z}` and `afferent_x::`, with the line of the path.
 fn used(text: &str) -> Vec<(String, usize)> {
-    let code: Vec<&str> = text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line }).collect();
+    let code: Vec<&str> =
+        text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line }).collect();
     let code = code.join("\n");
     let mut found = Vec::new();
     for (at, prefix) in code.match_indices("crate::").chain(code.match_indices("afferent_")) {

@@ -34,7 +34,9 @@ fn every_dependency_comes_from_the_registry_or_from_here() {
 #[test]
 fn expressions_are_read_as_spdx_means_them() {
     let allow = ["MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception"].map(str::to_owned);
-    for good in ["MIT", "GPL-3.0 OR MIT", "MIT/Apache-2.0", "(MIT OR GPL-3.0) AND Apache-2.0", "Apache-2.0 WITH LLVM-exception"] {
+    for good in
+        ["MIT", "GPL-3.0 OR MIT", "MIT/Apache-2.0", "(MIT OR GPL-3.0) AND Apache-2.0", "Apache-2.0 WITH LLVM-exception"]
+    {
         assert!(satisfied(good, &allow), "{good}");
     }
     for bad in ["GPL-3.0", "MIT AND GPL-3.0", "(MIT AND GPL-3.0) OR GPL-3.0", "MIT WITH LLVM-exception", ""] {

@@ -78,6 +78,7 @@ pub(crate) fn census(observations: &[Value]) -> BTreeMap<String, usize> {
 #[track_caller]
 pub(crate) fn own_code(observation: &Value) -> String {
     let codings = observation["code"]["coding"].as_array().unwrap();
-    let own = codings.iter().find(|coding| coding["system"].as_str().is_some_and(|s| s.ends_with("/CodeSystem/biosignal")));
+    let own =
+        codings.iter().find(|coding| coding["system"].as_str().is_some_and(|s| s.ends_with("/CodeSystem/biosignal")));
     own.unwrap_or_else(|| panic!("no code of our own in {observation:#}"))["code"].as_str().unwrap().to_owned()
 }
