@@ -1,20 +1,40 @@
-//! Afferent: a FHIR R4 facade server for biosignals.
+//! Afferent: a FHIR R4 facade server for biosignals, from the sensor's raw stream to the medical record.
+//!
+//! The modules stand in the order data flows; each may use only what stands above it, and a test sees to that.
+//!
+//! *Vocabulary*: what the other parts speak in. *Stages*: pure functions from value to value. *Shell*: everything that
+//! touches the network, the disk or the clock. *Wiring*: what puts the parts together.
 
+// vocabulary
 pub mod id;
 pub mod time;
 pub mod signal;
 pub mod packet;
-pub mod registry;
 pub use afferent_fhir as fhir;
+pub mod registry;
 pub mod resource;
+pub mod capability;
+
+// stages
 pub mod device;
 pub mod session;
 pub mod algorithm;
 pub mod strip;
 pub mod projection;
+pub mod synthetic;
+pub mod recording;
+
+// shell
+pub mod telemetry;
+pub mod problem;
 pub mod store;
 pub mod auth;
-pub mod problem;
-pub mod telemetry;
 pub mod ingest;
 pub mod pipeline;
+pub mod control;
+pub mod console;
+
+// wiring
+pub mod config;
+pub mod app;
+pub mod command;

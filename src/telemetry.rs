@@ -103,10 +103,10 @@ impl Telemetry {
     }
 
     /// Resources written.
-    pub fn upserted(&self, created: u64, updated: u64, unchanged: u64) {
-        self.created.inc_by(created);
-        self.updated.inc_by(updated);
-        self.unchanged.inc_by(unchanged);
+    pub fn upserted(&self, created: usize, updated: usize, unchanged: usize) {
+        self.created.inc_by(created as u64);
+        self.updated.inc_by(updated as u64);
+        self.unchanged.inc_by(unchanged as u64);
     }
 
     /// The Prometheus text.

@@ -83,7 +83,7 @@ fn check_signal(row: &Signal) -> Result<(), String> {
             return Err(format!("loinc: {} has a wrong check digit", coding.code));
         }
     }
-    for unit in &row.input_unit {
+    for unit in row.input_unit.iter().chain(row.component.iter().flat_map(|c| &c.input_unit)) {
         if unit.factor == 0.0 || !unit.factor.is_finite() || !unit.offset.is_finite() {
             return Err(format!("input_unit {}: factor must be finite and not zero", unit.code));
         }

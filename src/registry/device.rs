@@ -46,6 +46,9 @@ pub struct GattService {
 pub struct VendorSchema {
     /// Name and version as packets state them: `lumee/1.3.0`.
     pub schema: String,
+    /// Payload field (JSON Pointer) with the device's own quality index in [0, 1], where it sends one.
+    #[serde(default)]
+    pub quality: Option<String>,
     /// Payload field (JSON Pointer, RFC 6901) to signal.
     pub field: Vec<Field>,
 }
@@ -64,6 +67,9 @@ pub struct Field {
     /// UCUM unit on the wire; the decoder's own where left out.
     #[serde(default)]
     pub unit: Option<String>,
+    /// Payload field (JSON Pointer) that states the UCUM unit, for schemas where it can vary.
+    #[serde(default)]
+    pub unit_field: Option<String>,
     /// Sampling rate on the wire for arrays of samples.
     #[serde(default)]
     pub rate_hz: Option<f64>,

@@ -129,6 +129,13 @@ pub struct Unit {
     pub display: String,
 }
 
+impl Unit {
+    /// The unit of counts and ratios.
+    pub fn one() -> Self {
+        Self { code: "1".to_owned(), display: "1".to_owned() }
+    }
+}
+
 /// A unit accepted at ingest: canonical = value * factor + offset.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,6 +159,9 @@ pub struct Conversion {
 }
 
 impl Conversion {
+    /// Leaves values as they are.
+    pub const IDENTITY: Self = Self { factor: 1.0, offset: 0.0 };
+
     /// The value in the canonical unit.
     pub fn apply(self, value: f64) -> f64 {
         value * self.factor + self.offset
@@ -177,15 +187,23 @@ pub struct Plausible {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
-    /// Our code, in `CodeSystem/biosignal`.
+    /// Its name within the panel; `{panel}-{code}` is our code in `CodeSystem/biosignal`.
     pub code: String,
     /// Its display.
     pub display: String,
+    /// One sentence for the code system.
+    pub definition: String,
     /// LOINC codings.
     #[serde(default)]
     pub loinc: Vec<LoincCoding>,
+    /// IEEE 11073-10101 code (32 bit) and reference identifier, where one is known.
+    #[serde(default)]
+    pub mdc: Option<(u32, String)>,
     /// Canonical unit.
     pub unit: Unit,
+    /// Further units accepted at ingest, with the way to the canonical one.
+    #[serde(default)]
+    pub input_unit: Vec<InputUnit>,
     /// Decimals written.
     #[serde(default)]
     pub precision: u8,
@@ -219,6 +237,9 @@ pub struct SampledData {
     /// Draw a strip of every chunk on this paper.
     #[serde(default)]
     pub strip: Option<StripPaper>,
+    /// LOINC document type of the strip, where one fits.
+    #[serde(default)]
+    pub document_type: Option<LoincCoding>,
     /// Seconds in the strip.
     #[serde(default = "default_strip")]
     pub strip_s: u32,
@@ -238,21 +259,36 @@ pub enum StripPaper {
     Amplitude,
 }
 
+/// How values in `unit` become canonical, or `None` for a unit the row does not know.
+fn conversion(canonical: Option<&Unit>, accepted: &[InputUnit], unit: Option<&str>) -> Option<Conversion> {
+    let canonical = canonical.map(|u| u.code.as_str());
+    match unit {
+        None => canonical.is_none().then_some(Conversion::IDENTITY),
+        Some(code) if Some(code) == canonical => Some(Conversion::IDENTITY),
+        Some(code) => {
+            accepted.iter().find(|u| u.code == code).map(|u| Conversion { factor: u.factor, offset: u.offset })
+        }
+    }
+}
+
+impl Component {
+    /// How values in `unit` become canonical; `None` when the component does not know the unit.
+    pub fn conversion(&self, unit: Option<&str>) -> Option<Conversion> {
+        conversion(Some(&self.unit), &self.input_unit, unit)
+    }
+}
+
 impl Signal {
     /// How values in `unit` become canonical; `None` when the row does not know the unit.
     ///
     /// No unit means the canonical one only where the row has none itself.
     pub fn conversion(&self, unit: Option<&str>) -> Option<Conversion> {
-        let canonical = self.unit.as_ref().map(|u| u.code.as_str());
-        match unit {
-            None => canonical.is_none().then_some(Conversion { factor: 1.0, offset: 0.0 }),
-            Some(code) if Some(code) == canonical => Some(Conversion { factor: 1.0, offset: 0.0 }),
-            Some(code) => self
-                .input_unit
-                .iter()
-                .find(|u| u.code == code)
-                .map(|u| Conversion { factor: u.factor, offset: u.offset }),
-        }
+        conversion(self.unit.as_ref(), &self.input_unit, unit)
+    }
+
+    /// The component of a panel.
+    pub fn component(&self, code: &str) -> Option<&Component> {
+        self.component.iter().find(|c| c.code == code)
     }
 
     /// Every unit the row accepts, canonical first, for error texts.

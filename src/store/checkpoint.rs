@@ -48,7 +48,7 @@ impl Store {
         let now = self.clock.now();
         let mut total = Upserted::default();
         for commit in commits {
-            let done = upsert(&mut tx, &commit.tenant, commit.resources, now).await?;
+            let done = upsert(&mut tx, &self.capability, &commit.tenant, commit.resources, now).await?;
             total.created += done.created;
             total.updated += done.updated;
             total.unchanged += done.unchanged;

@@ -15,6 +15,15 @@ pub enum StoreError {
     /// A resource could not be written as FHIR.
     #[error("resource cannot be stored")]
     Resource(#[from] crate::fhir::json::WriteError),
+    /// The table of search parameters is at fault.
+    #[error("search parameters cannot be indexed")]
+    Capability(#[from] crate::capability::CapabilityError),
+    /// A page would bring too much along.
+    #[error("the page would include more than {most} resources")]
+    TooMany {
+        /// Most it may include.
+        most: usize,
+    },
     /// A stored value is not what this version wrote.
     #[error("stored {what} is damaged")]
     Damaged {

@@ -6,9 +6,17 @@
 mod checkpoint;
 mod developer_key;
 mod device_link;
+pub mod date;
 mod error;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod index;
 mod journal;
+mod read;
 mod resource;
+pub mod search;
+mod sql;
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +29,11 @@ pub use developer_key::KeyRecord;
 pub use device_link::DeviceLink;
 pub use error::StoreError;
 pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey};
+pub use index::normalize_reference;
+pub use read::Stored;
+pub use resource::Upserted;
 
+use crate::capability::Capability;
 use crate::time::Clock;
 
 /// Handle to the database; cheap to clone.
@@ -30,6 +42,8 @@ pub struct Store {
     writer: AnyPool,
     readers: AnyPool,
     clock: Arc<dyn Clock>,
+    /// Which elements of a resource are searchable.
+    capability: Arc<Capability>,
 }
 
 impl std::fmt::Debug for Store {
@@ -52,7 +66,8 @@ impl Store {
         let writer = pool(1, options.clone(), "PRAGMA synchronous=FULL").await?;
         SQLITE_MIGRATIONS.run(&writer).await?;
         let readers = pool(4, options, "PRAGMA query_only=ON").await?;
-        Ok(Self { writer, readers, clock })
+        let capability = Arc::new(Capability::builtin()?);
+        Ok(Self { writer, readers, clock, capability })
     }
 
     /// Waits for running statements and closes the database.

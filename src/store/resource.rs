@@ -1,10 +1,279 @@
-//! Stand-in until the resource store lands.
-use crate::{id::TenantId, resource::Resource, time::Instant};
-use super::StoreError;
-/// x
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Upserted { /// x
- pub created: u64, /// x
- pub updated: u64, /// x
- pub unchanged: u64 }
-pub(super) async fn upsert(_tx: &mut sqlx::Transaction<'_, sqlx::Any>, _t: &TenantId, r: Vec<Resource>, _now: Instant) -> Result<Upserted, StoreError> { Ok(Upserted{created:r.len() as u64, updated:0, unchanged:0}) }
+//! Resources in: upserts with versions. The tail decides what is a change.
+
+use std::collections::BTreeMap;
+
+use sqlx::{Any, Row as _, Transaction};
+
+use super::index::Index;
+use super::sql::{Row, Sql, Value, pieces};
+use super::table::Table;
+use super::{Store, StoreError};
+use crate::capability::{Capability, ResourceRow};
+use crate::fhir::{Element, json, stored};
+use crate::id::TenantId;
+use crate::resource::Resource;
+use crate::time::Instant;
+
+/// Rows per statement.
+const ROWS: usize = 64;
+
+/// What became of the resources handed to the store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Upserted {
+    /// New, as version 1.
+    pub created: usize,
+    /// Stored as a new version.
+    pub updated: usize,
+    /// Already stored just so: nothing written.
+    pub unchanged: usize,
+}
+
+/// A resource ready to be written.
+struct Prepared {
+    id: String,
+    tail: Vec<u8>,
+    index: Index,
+}
+
+/// What is stored under an id now.
+struct Current {
+    row_id: i64,
+    version: i64,
+    tail: Vec<u8>,
+}
+
+impl Store {
+    /// Stores resources in a transaction of their own. Of two with the same type and id, the later one counts.
+    ///
+    /// # Errors
+    /// One cannot be written as FHIR, or the database fails; nothing is stored then.
+    pub async fn put(&self, tenant: &TenantId, resources: Vec<Resource>) -> Result<Upserted, StoreError> {
+        let mut tx = self.writer.begin().await?;
+        let upserted = upsert(&mut tx, &self.capability, tenant, resources, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(upserted)
+    }
+
+    /// Stores a resource unless there is one with its id already.
+    ///
+    /// # Errors
+    /// It cannot be written as FHIR, or the database fails.
+    pub async fn put_if_absent(&self, tenant: &TenantId, resource: Resource) -> Result<Upserted, StoreError> {
+        if self.read(tenant, &resource.kind, &resource.id).await?.is_some() {
+            return Ok(Upserted { unchanged: 1, ..Upserted::default() });
+        }
+        self.put(tenant, vec![resource]).await
+    }
+}
+
+/// Stores resources as part of `tx`. Same tail as stored: nothing happens. Different: one version more, the old one to history.
+pub(in crate::store) async fn upsert(
+    tx: &mut Transaction<'_, Any>,
+    capability: &Capability,
+    tenant: &TenantId,
+    resources: Vec<Resource>,
+    now: Instant,
+) -> Result<Upserted, StoreError> {
+    let now = now.0.div_euclid(1000) * 1000; // meta.lastUpdated has milliseconds
+    let mut kinds: BTreeMap<String, Vec<Prepared>> = BTreeMap::new();
+    for resource in resources {
+        let index = Index::of(capability.resource(&resource.kind), &resource.element);
+        let prepared = Prepared { id: resource.id.into(), tail: stored::tail(resource.element)?, index };
+        kinds.entry(resource.kind).or_default().push(prepared);
+    }
+    let mut upserted = Upserted::default();
+    for (kind, prepared) in kinds {
+        upsert_kind(tx, tenant, (Table::of(&kind), capability.resource(&kind)), last_of_each(prepared), now, &mut upserted).await?;
+    }
+    Ok(upserted)
+}
+
+/// The last of those with the same id, in the order of the first.
+fn last_of_each(prepared: Vec<Prepared>) -> Vec<Prepared> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut kept: Vec<Prepared> = Vec::with_capacity(prepared.len());
+    for one in prepared {
+        match places.get(&one.id).and_then(|&place| kept.get_mut(place)) {
+            Some(earlier) => *earlier = one,
+            None => {
+                places.insert(one.id.clone(), kept.len());
+                kept.push(one);
+            }
+        }
+    }
+    kept
+}
+
+async fn upsert_kind(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    (table, row): (Table<'_>, Option<&ResourceRow>),
+    prepared: Vec<Prepared>,
+    now: i64,
+    upserted: &mut Upserted,
+) -> Result<(), StoreError> {
+    let current = current(tx, tenant, table, &prepared).await?;
+    let mut new = Vec::new();
+    let mut terms = Vec::new();
+    for one in prepared {
+        match current.get(&one.id) {
+            None => new.push(one),
+            Some(current) if current.tail == one.tail => upserted.unchanged += 1,
+            Some(current) => {
+                upserted.updated += 1;
+                replace(tx, tenant, table, row, current, &one, now).await?;
+                terms.push((current.row_id, one.index));
+            }
+        }
+    }
+    upserted.created += new.len();
+    for piece in pieces(&new, ROWS) {
+        let row_ids = insert(tx, tenant, table, piece, now).await?;
+        terms.extend(piece.iter().filter_map(|one| row_ids.get(&one.id).map(|&row_id| (row_id, one.index.clone()))));
+    }
+    insert_terms(tx, tenant, table, &terms).await
+}
+
+/// A stored resource as an element, its head left at zero.
+fn whole(kind: &str, tail: &[u8]) -> Result<Element, StoreError> {
+    let mut bytes = Vec::with_capacity(tail.len() + 128);
+    stored::write(&mut bytes, kind, "0", 0, "1970-01-01T00:00:00.000Z", tail);
+    json::parse(&bytes).map_err(|_| StoreError::Damaged { what: "resource" })
+}
+
+async fn current(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    table: Table<'_>,
+    prepared: &[Prepared],
+) -> Result<BTreeMap<String, Current>, StoreError> {
+    let mut found = BTreeMap::new();
+    for piece in pieces(prepared, ROWS) {
+        let mut sql = Sql::new("SELECT r.id, r.row_id, r.version, r.tail FROM ");
+        sql.push(table.name).push(" r WHERE ");
+        table.scope(&mut sql, "r", tenant);
+        sql.push(" AND r.id").bind_in(piece.iter().map(|p| Value::from(p.id.as_str())).collect());
+        for row in sql.query().fetch_all(&mut **tx).await? {
+            let current = Current { row_id: row.try_get(1)?, version: row.try_get(2)?, tail: row.try_get(3)? };
+            found.insert(row.try_get(0)?, current);
+        }
+    }
+    Ok(found)
+}
+
+async fn insert(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    table: Table<'_>,
+    prepared: &[Prepared],
+    now: i64,
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let mut sql = Sql::new("INSERT INTO ");
+    sql.push(table.name).push(if table.shared { " (kind, tenant," } else { " (tenant," });
+    sql.push(" id, version, updated_us, subject, date_us, until_us, tail) VALUES ");
+    sql.bind_rows(prepared.iter().map(|one| {
+        let mut row = if table.shared { vec![Value::from(table.kind)] } else { Vec::new() };
+        row.extend([tenant.as_str().into(), one.id.as_str().into(), 1.into(), now.into(), one.index.subject.into()]);
+        row.extend([one.index.date.from.into(), one.index.date.until.into(), one.tail.clone().into()]);
+        row
+    }));
+    sql.push(" RETURNING id, row_id");
+    let rows: Vec<Row> = sql.query().fetch_all(&mut **tx).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+async fn replace(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    table: Table<'_>,
+    row: Option<&ResourceRow>,
+    current: &Current,
+    one: &Prepared,
+    now: i64,
+) -> Result<(), StoreError> {
+    let mut keep = Sql::new("INSERT INTO resource_history (tenant, kind, id, version, updated_us, tail) SELECT tenant, ");
+    keep.bind(table.kind).push(", id, version, updated_us, tail FROM ").push(table.name);
+    keep.push(" WHERE row_id = ").bind(current.row_id);
+    keep.query().execute(&mut **tx).await?;
+
+    let before = Index::of(row, &whole(table.kind, &current.tail)?);
+    let mut forget = Sql::new("DELETE FROM ");
+    forget.push(table.name).push("_term WHERE tenant = ").bind(tenant.as_str());
+    forget.push(" AND subject = ").bind(before.subject).push(" AND date_us = ").bind(before.date.from);
+    forget.push(" AND row_id = ").bind(current.row_id);
+    forget.push(" AND term").bind_in(before.terms.iter().map(|&(term, _)| Value::Int(term)).collect());
+    if !before.terms.is_empty() {
+        forget.query().execute(&mut **tx).await?;
+    }
+
+    let mut update = Sql::new("UPDATE ");
+    update.push(table.name).push(" SET version = ").bind(current.version + 1);
+    update.push(", updated_us = ").bind(now);
+    update.push(", subject = ").bind(one.index.subject);
+    update.push(", date_us = ").bind(one.index.date.from);
+    update.push(", until_us = ").bind(one.index.date.until);
+    update.push(", tail = ").bind(one.tail.clone());
+    update.push(" WHERE row_id = ").bind(current.row_id);
+    update.query().execute(&mut **tx).await?;
+    Ok(())
+}
+
+async fn insert_terms(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    table: Table<'_>,
+    indexed: &[(i64, Index)],
+) -> Result<(), StoreError> {
+    let mut rows: Vec<[i64; 5]> = Vec::new();
+    for (row_id, index) in indexed {
+        rows.extend(index.terms.iter().map(|&(term, system)| [term, index.subject, index.date.from, *row_id, system]));
+    }
+    rows.sort_unstable(); // neighbours in the index are written together
+    for piece in pieces(&rows, 4 * ROWS) {
+        let mut sql = Sql::new("INSERT INTO ");
+        sql.push(table.name).push("_term (tenant, term, subject, date_us, row_id, system) VALUES ");
+        sql.bind_rows(piece.iter().map(|row| {
+            let mut values = vec![Value::from(tenant.as_str())];
+            values.extend(row.iter().map(|&n| Value::Int(n)));
+            values
+        }));
+        sql.query().execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::{observation, store, tenant};
+
+    #[tokio::test]
+    async fn the_same_content_makes_no_new_version() {
+        let (_directory, store) = store().await;
+        let tenant = tenant("a");
+        let first = store.put(&tenant, vec![observation("o1", "p1", "2026-01-18T14:00:00.000Z", "60")]).await.unwrap();
+        assert_eq!(first, Upserted { created: 1, ..Upserted::default() });
+        let again = store.put(&tenant, vec![observation("o1", "p1", "2026-01-18T14:00:00.000Z", "60")]).await.unwrap();
+        assert_eq!(again, Upserted { unchanged: 1, ..Upserted::default() });
+        let changed = store.put(&tenant, vec![observation("o1", "p2", "2026-01-18T15:00:00.000Z", "61")]).await.unwrap();
+        assert_eq!(changed, Upserted { updated: 1, ..Upserted::default() });
+
+        let id = crate::id::ResourceId::new("o1").unwrap();
+        assert_eq!(store.read(&tenant, "Observation", &id).await.unwrap().unwrap().version, 2);
+        assert_eq!(store.vread(&tenant, "Observation", &id, 1).await.unwrap().unwrap().version, 1);
+        assert!(store.vread(&tenant, "Observation", &id, 3).await.unwrap().is_none());
+        let versions: Vec<i64> = store.history(&tenant, "Observation", &id, None, 9).await.unwrap().iter().map(|v| v.version).collect();
+        assert_eq!(versions, [2, 1]);
+        assert!(store.read(&super::super::fixture::tenant("b"), "Observation", &id).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn the_last_of_two_counts() {
+        let prepared = |id: &str, tail: u8| {
+            let date = crate::store::date::Span { from: 0, until: 0 };
+            Prepared { id: id.to_owned(), tail: vec![tail], index: Index { subject: 0, date, terms: Vec::new() } }
+        };
+        let kept = last_of_each(vec![prepared("a", 1), prepared("b", 2), prepared("a", 3)]);
+        assert_eq!(kept.iter().map(|p| (p.id.as_str(), p.tail[0])).collect::<Vec<_>>(), [("a", 3), ("b", 2)]);
+    }
+}

@@ -1,0 +1,167 @@
+//! `afferent demo`: the server with a sandbox tenant and a live synthetic scenario whose truth is known.
+//!
+//! Two devices on a synthetic patient send through the same door every device uses: an ECG patch (250 Hz) and a finger
+//! clip (PPG 100 Hz, SpO2 every five seconds). The last minutes are sent at once, so that there is something to see, and
+//! then the present as it happens.
+#![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::serve::stopped;
+use crate::app::App;
+use crate::auth::NewKey;
+use crate::config::Given;
+use crate::id::TenantId;
+use crate::synthetic::Heart;
+use crate::time::{Clock, DeviceTime, Instant, MICROS, SystemClock};
+
+/// Where the demonstration runs.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Address to listen at.
+    #[arg(long, env = "AFFERENT_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Directory to keep the demonstration's data in [default: a new temporary one].
+    #[arg(long, env = "AFFERENT_DATA")]
+    data: Option<PathBuf>,
+    /// Minutes of past to send first.
+    #[arg(long, default_value_t = 12)]
+    past: u32,
+}
+
+const PATIENT: &str = "demo";
+const ECG_HZ: u32 = 250;
+const PPG_HZ: u32 = 100;
+
+/// Truth: a heart rate that swings between 60 and 84 /min over ten minutes.
+fn heart_rate(at_s: f64) -> f64 {
+    72.0 + 12.0 * (std::f64::consts::TAU * at_s / 600.0).sin()
+}
+
+/// Truth: a saturation around 97 %.
+fn saturation(at_s: f64) -> f64 {
+    (97.0 + 1.5 * (std::f64::consts::TAU * at_s / 420.0).sin()).round()
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let data = args.data.unwrap_or_else(|| std::env::temp_dir().join(format!("afferent-demo-{}", std::process::id())));
+    let given = Given { listen: Some(args.listen), data: Some(data.clone()), ..Given::default() };
+    let clock = Arc::new(SystemClock);
+    let app = App::build(given.build()?, clock).await?;
+    let url = format!("http://{}", app.address()?);
+    let key = NewKey::for_everything(TenantId::new("sandbox")?, true).create(app.store()).await?;
+    let server = tokio::spawn(app.serve(stopped()));
+    let sender = Sender { client: reqwest::Client::new(), url: url.clone(), key: key.clone() };
+    announce(&url, &key, &data);
+    tokio::select! {
+        done = server => done??,
+        failed = scenario(sender, args.past) => failed.context("scenario")?,
+    }
+    Ok(())
+}
+
+fn announce(url: &str, key: &str, data: &std::path::Path) {
+    println!(
+        "Afferent demo: everything here is synthetic.
+
+  Console   {url}/console/#key={key}
+  FHIR      {url}/fhir/R4
+  Key       {key}
+  Data      {}
+
+Try:
+  KEY={key}
+  curl -s {url}/fhir/R4/metadata
+  curl -s -H \"Authorization: Bearer $KEY\" \\
+    '{url}/fhir/R4/Observation?patient={PATIENT}&code=http://loinc.org|8867-4&_sort=-date&_count=5'
+  curl -s -H \"Authorization: Bearer $KEY\" \\
+    '{url}/fhir/R4/Observation?patient={PATIENT}&code=http://loinc.org|8867-4&_sort=-date&_count=50&_include=Observation:device&_revinclude=Provenance:target'
+
+Ctrl-C stops it.",
+        data.display()
+    );
+}
+
+/// Sends packets as a device would.
+#[derive(Debug, Clone)]
+struct Sender {
+    client: reqwest::Client,
+    url: String,
+    key: String,
+}
+
+impl Sender {
+    async fn link(&self, device: &str) -> anyhow::Result<()> {
+        let url = format!("{}/api/v1/devices/{device}", self.url);
+        let body = json!({"patient": PATIENT});
+        self.client.put(url).bearer_auth(&self.key).json(&body).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    async fn send(&self, packets: &[Value]) -> anyhow::Result<()> {
+        for batch in packets.chunks(500) {
+            let url = format!("{}/ingest/raw-packet", self.url);
+            loop {
+                let answer = self.client.post(&url).bearer_auth(&self.key).json(batch).send().await?;
+                if answer.status().as_u16() != 429 {
+                    answer.error_for_status()?;
+                    break;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends the past at once and the present for as long as the server runs.
+async fn scenario(sender: Sender, past_min: u32) -> anyhow::Result<()> {
+    /// A day of beats: longer than anybody watches.
+    const LONGEST_S: f64 = 86_400.0;
+    let past_s = i64::from(past_min) * 60;
+    let now = SystemClock.now();
+    let start = Instant((now.0 / MICROS - past_s) / 60 * 60 * MICROS);
+    let heart = Heart::new(heart_rate, LONGEST_S);
+    for device in ["demo-patch", "demo-clip"] {
+        sender.link(device).await?;
+    }
+    let mut second = 0_i64;
+    let due = |now: Instant| (now.0 - start.0) / MICROS;
+    loop {
+        let until = due(SystemClock.now());
+        let packets: Vec<Value> = (second..until).flat_map(|s| packets(&heart, start, s)).collect();
+        sender.send(&packets).await?;
+        second = second.max(until);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// What both devices send for one second.
+fn packets(heart: &Heart, start: Instant, second: i64) -> Vec<Value> {
+    let at_s = second as f64;
+    let time = DeviceTime(start.0 + second * MICROS).to_rfc3339();
+    let wave = |hz: u32, value: &dyn Fn(f64) -> f64| -> Vec<f64> {
+        (0..hz).map(|i| (value(at_s + f64::from(i) / f64::from(hz)) * 1000.0).round() / 1000.0).collect()
+    };
+    let packet = |device: &str, stream: &str, sequence: i64, samples: Value| {
+        json!({"device": device, "stream": stream, "sequence": sequence, "device_time": time,
+               "firmware": "fw-1.0.0", "sdk": "demo", "samples": samples})
+    };
+    let ecg = wave(ECG_HZ, &|t| heart.ecg(t) + 0.01 * (t * 7919.0).sin());
+    let ppg = wave(PPG_HZ, &|t| heart.ppg(t));
+    let mut packets = vec![
+        packet("demo-patch", "ecg", second, json!({"signal": "ecg", "rate_hz": ECG_HZ, "unit": "mV", "lead": "II", "values": ecg})),
+        packet("demo-clip", "ppg", second, json!({"signal": "ppg", "rate_hz": PPG_HZ, "unit": "1", "values": ppg})),
+    ];
+    if second % 5 == 0 {
+        let samples = json!({"signal": "spo2", "unit": "%", "values": [saturation(at_s)]});
+        packets.push(packet("demo-clip", "spo2", second / 5, samples));
+    }
+    packets
+}

@@ -1,0 +1,130 @@
+//! A statement under construction: text with `$n` in it, and the values they stand for. Never holds a value in its text.
+
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe};
+
+/// A value for a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) enum Value {
+    Int(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Blob(value)
+    }
+}
+
+/// SQL text and its parameters.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Sql {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    pub(in crate::store) fn new(text: &str) -> Self {
+        let mut sql = Self::default();
+        sql.push(text);
+        sql
+    }
+
+    /// Appends text of ours.
+    pub(in crate::store) fn push(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Appends a parameter.
+    pub(in crate::store) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.values.push(value.into());
+        let number = self.values.len();
+        self.text.push('$');
+        self.text.push_str(&number.to_string());
+        self
+    }
+
+    /// Appends `(a, b), (c, d)` with one parameter per value.
+    pub(in crate::store) fn bind_rows(&mut self, rows: impl IntoIterator<Item = Vec<Value>>) -> &mut Self {
+        for (i, row) in rows.into_iter().enumerate() {
+            self.push(if i == 0 { "(" } else { ", (" });
+            self.bind_list(row);
+            self.push(")");
+        }
+        self
+    }
+
+    /// Appends `a, b, c` with one parameter per value.
+    pub(in crate::store) fn bind_list(&mut self, values: impl IntoIterator<Item = Value>) -> &mut Self {
+        for (i, value) in values.into_iter().enumerate() {
+            if i > 0 {
+                self.push(", ");
+            }
+            self.bind(value);
+        }
+        self
+    }
+
+    /// Appends ` IN (…)`; the list is filled up to a power of two with its last value, so that few texts are prepared.
+    pub(in crate::store) fn bind_in(&mut self, mut values: Vec<Value>) -> &mut Self {
+        if let Some(last) = values.last().cloned() {
+            values.resize(values.len().next_power_of_two(), last);
+        }
+        self.push(" IN (");
+        self.bind_list(values);
+        self.push(")")
+    }
+
+    /// The statement, ready to run.
+    pub(in crate::store) fn query<'q>(self) -> Query<'q, Any, AnyArguments> {
+        let mut query = sqlx::query(AssertSqlSafe(self.text));
+        for value in self.values {
+            query = match value {
+                Value::Int(v) => query.bind(v),
+                Value::Text(v) => query.bind(v),
+                Value::Blob(v) => query.bind(v),
+            };
+        }
+        query
+    }
+
+    /// Appends a whole statement to text without parameters.
+    #[cfg(test)]
+    pub(in crate::store) fn append(&mut self, other: Self) {
+        self.text.push_str(&other.text);
+        self.values = other.values;
+    }
+}
+
+/// Splits `items` into pieces whose lengths are powers of two up to `most`, so that few statement texts are prepared.
+pub(in crate::store) fn pieces<T>(mut items: &[T], most: usize) -> Vec<&[T]> {
+    let mut pieces = Vec::new();
+    let mut length = most.next_power_of_two();
+    while !items.is_empty() {
+        while length > items.len() {
+            length /= 2;
+        }
+        let (piece, rest) = items.split_at(length);
+        pieces.push(piece);
+        items = rest;
+    }
+    pieces
+}
+
+/// What every stored resource is read from: `id, version, updated_us, tail` first.
+pub(in crate::store) type Row = AnyRow;

@@ -1,0 +1,65 @@
+//! Which table holds which resource type, and how values become the numbers its columns hold.
+
+use sha2::{Digest, Sha256};
+
+use super::sql::Sql;
+use crate::id::TenantId;
+
+/// `date_us` of a resource without a date.
+pub(in crate::store) const NO_DATE: i64 = i64::MIN;
+
+/// A resource table and, beside it, its terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Table<'a> {
+    pub(in crate::store) kind: &'a str,
+    pub(in crate::store) name: &'static str,
+    /// Whether it holds several types and so has a column `kind`.
+    pub(in crate::store) shared: bool,
+}
+
+impl<'a> Table<'a> {
+    /// The table of a resource type.
+    pub(in crate::store) fn of(kind: &'a str) -> Self {
+        let (name, shared) = match kind {
+            "Observation" => ("observation", false),
+            "Provenance" => ("provenance", false),
+            "DocumentReference" => ("document_reference", false),
+            "Device" => ("device", false),
+            "Patient" => ("patient", false),
+            "Organization" => ("organization", false),
+            "Binary" => ("binary", false),
+            _ => ("other_resource", true),
+        };
+        Self { kind, name, shared }
+    }
+
+    /// Appends `alias.tenant = $n` and what else the rows of this type share.
+    pub(in crate::store) fn scope(&self, sql: &mut Sql, alias: &str, tenant: &TenantId) {
+        sql.push(alias).push(".tenant = ").bind(tenant.as_str());
+        if self.shared {
+            sql.push(" AND ").push(alias).push(".kind = ").bind(self.kind);
+        }
+    }
+}
+
+/// The number a value of a search parameter is found under.
+pub(in crate::store) fn term(kind: &str, parameter: &str, value: &str) -> i64 {
+    hash(&[kind, parameter, value])
+}
+
+/// The number of a system URI or a reference; 0 for none.
+pub(in crate::store) fn number(text: &str) -> i64 {
+    if text.is_empty() { 0 } else { hash(&[text]) }
+}
+
+/// First 64 bits of SHA-256. Two values that share a number would share results: with a million values, one chance in 37 million.
+fn hash(parts: &[&str]) -> i64 {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part.as_bytes());
+        digest.update([0x1f]);
+    }
+    let mut first = [0u8; 8];
+    first.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
+    i64::from_be_bytes(first)
+}
