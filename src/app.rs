@@ -18,7 +18,6 @@ use crate::auth::Auth;
 use crate::config::Config;
 use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
 use crate::pipeline::{self, Pipeline, Progress};
-use crate::projection::Organization;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -57,11 +56,10 @@ impl App {
         let telemetry = Telemetry::default();
         let progress = Arc::new(Progress::default());
         let (appended_tx, appended_rx) = watch::channel(0);
-        let organization = Organization::new(&config.organization);
         let parts = pipeline::Parts {
             store: store.clone(),
             registry: Arc::clone(&registry),
-            organization,
+            organization: config.organization.clone(),
             telemetry: telemetry.clone(),
             progress: Arc::clone(&progress),
             workers: config.workers,
@@ -84,7 +82,7 @@ impl App {
             progress,
             registry: Arc::clone(&registry),
         };
-        let conformance = projection::ig::conformance(&registry).context("ig")?;
+        let conformance = projection::served(&registry).context("ig")?;
         let rest = rest::routers(store.clone(), auth, config.public_url.clone(), conformance).context("capability")?;
         let router = Router::new()
             .merge(ingest::router(ingest_state))

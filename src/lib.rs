@@ -22,6 +22,7 @@ pub mod algorithm;
 pub mod strip;
 pub mod projection;
 pub mod synthetic;
+pub mod recording;
 
 // shell
 pub mod telemetry;

@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         problems.push(error.to_string());
     }
     if args.ig.is_dir() {
-        problems.extend(crate::projection::ig::check(&registry, &args.ig, args.write)?);
+        problems.extend(guide(&registry, args)?);
     }
     for problem in &problems {
         println!("{problem}");
@@ -49,4 +49,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     anyhow::ensure!(problems.is_empty(), "{} problems", problems.len());
     println!("consistent");
     Ok(())
+}
+
+/// What of the implementation guide is not what the registry says; with `--write`, only what that could not mend.
+fn guide(registry: &Registry, args: &Args) -> anyhow::Result<Vec<String>> {
+    let report = crate::projection::ig::check(registry, &args.ig, args.write)?;
+    println!("ig: {} derived files, {} stale", report.current.len() + report.stale.len(), report.stale.len());
+    let stale = report.stale.iter().map(|f| format!("ig/{f}: is not what the registry says; run check --write"));
+    let misnamed = report.misnamed.iter().map(|f| format!("ig/{f}: name and canonical URL do not agree"));
+    Ok(if args.write { misnamed.collect() } else { stale.chain(misnamed).collect() })
 }

@@ -2,7 +2,11 @@
 
 mod admin;
 pub mod check;
+mod client;
 mod demo;
+mod encode;
+#[cfg(test)]
+mod fake;
 pub mod load;
 pub mod replay;
 mod serve;

@@ -112,10 +112,10 @@ fn panel(
     values: Vec<Result<f64, AbsentReason>>,
     start: Instant,
 ) -> Result<(), String> {
-    let component = row
+    let component = field
         .component
-        .iter()
-        .find(|c| Some(&c.code) == field.component.as_ref())
+        .as_deref()
+        .and_then(|code| row.component(code))
         .ok_or_else(|| format!("{} is a panel; the device's row names no component of it", row.code))?;
     let conversion = component_conversion(row, component, unit)
         .ok_or_else(|| format!("unit {:?} is not accepted for {}", unit.unwrap_or_default(), component.code))?;
@@ -153,15 +153,11 @@ fn original(sent: Result<f64, AbsentReason>, unit: Option<&str>, conversion: Con
     }
 }
 
-/// How a component's value becomes canonical; no unit means the component's own.
+/// How a component's value becomes canonical; no unit means the component's own, and units of the whole row hold too.
 pub(super) fn component_conversion(row: &Signal, component: &Component, unit: Option<&str>) -> Option<Conversion> {
     match unit {
-        None => Some(Conversion { factor: 1.0, offset: 0.0 }),
-        Some(code) if code == component.unit.code => Some(Conversion { factor: 1.0, offset: 0.0 }),
-        Some(code) => {
-            let known = row.input_unit.iter().find(|u| u.code == code)?;
-            Some(Conversion { factor: known.factor, offset: known.offset })
-        }
+        None => Some(Conversion::IDENTITY),
+        unit => component.conversion(unit).or_else(|| row.conversion(unit)),
     }
 }
 

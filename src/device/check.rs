@@ -30,9 +30,11 @@ pub fn check(registry: &Registry) -> Result<(), RegistryError> {
         for field in fields {
             check_field(registry, field).map_err(|problem| inconsistent(format!("field {}: {problem}", field.name)))?;
         }
-        for field in model.vendor.iter().flat_map(|v| &v.field) {
-            if !field.name.is_empty() && !field.name.starts_with('/') {
-                return Err(inconsistent(format!("field {}: is no JSON Pointer", field.name)));
+        for schema in &model.vendor {
+            let names =
+                schema.field.iter().map(|f| &f.name).chain(schema.field.iter().filter_map(|f| f.unit_field.as_ref()));
+            if let Some(name) = names.chain(&schema.quality).find(|n| !n.is_empty() && !n.starts_with('/')) {
+                return Err(inconsistent(format!("field {name}: is no JSON Pointer")));
             }
         }
     }
@@ -51,7 +53,7 @@ fn check_field(registry: &Registry, field: &Field) -> Result<(), String> {
         return Err("rate_hz: must be above 0".to_owned());
     }
     let Some(unit) = field.unit.as_deref() else { return Ok(()) };
-    let component = row.component.iter().find(|c| Some(&c.code) == field.component.as_ref());
-    let known = component.is_some_and(|c| c.unit.code == unit) || row.conversion(Some(unit)).is_some();
+    let component = field.component.as_deref().and_then(|code| row.component(code));
+    let known = component.is_some_and(|c| c.conversion(Some(unit)).is_some()) || row.conversion(Some(unit)).is_some();
     if known { Ok(()) } else { Err(format!("unit: {} does not take {unit}", row.code)) }
 }

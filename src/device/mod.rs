@@ -18,7 +18,7 @@ pub use check::check;
 use crate::id::SignalCode;
 use crate::packet::{PacketError, RawPacket};
 use crate::registry::Registry;
-use crate::signal::{AbsentReason, Beat, SampleBlock};
+use crate::signal::{AbsentReason, Beat, Quality, SampleBlock};
 use crate::time::Instant;
 
 /// What one packet says.
@@ -28,6 +28,8 @@ pub struct Frame {
     pub readings: Vec<Reading>,
     /// The time the device wrote into the measurement itself, without zone; kept as a fact, never used as the time.
     pub stated_time: Option<jiff::civil::DateTime>,
+    /// The device's own word on how good the reading is, where its format has one.
+    pub quality: Option<Quality>,
 }
 
 /// One signal's part of a packet.
@@ -97,13 +99,13 @@ pub fn decode_at(
     start: Instant,
 ) -> Result<Frame, PacketError> {
     if let Some(samples) = &packet.samples {
-        return Ok(Frame { readings: samples::decode(samples, registry, start)?, stated_time: None });
+        return Ok(Frame { readings: samples::decode(samples, registry, start)?, ..Frame::default() });
     }
     if let Some(notification) = &packet.gatt {
         return gatt::decode(notification, registry, model, start);
     }
     if let Some(content) = &packet.vendor {
-        return Ok(Frame { readings: vendor::decode(content, registry, model, start)?, stated_time: None });
+        return vendor::decode(content, registry, model, start);
     }
     Ok(Frame::default())
 }

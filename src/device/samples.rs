@@ -134,7 +134,7 @@ fn check_panel<'a>(samples: &Samples, row: &'a Signal) -> Result<Checked<'a>, Pa
     }
     let mut components = Vec::with_capacity(samples.components.len());
     for (code, value) in &samples.components {
-        let component = row.component.iter().find(|c| &c.code == code).ok_or_else(|| {
+        let component = row.component(code).ok_or_else(|| {
             let known: Vec<&str> = row.component.iter().map(|c| c.code.as_str()).collect();
             let problem = format!("{} has no such component; it has: {}", row.code, known.join(", "));
             PacketError::at(format!("samples.components.{code}"), problem)

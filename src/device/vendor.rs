@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::Reading;
+use super::Frame;
 use super::assemble::{Wire, assemble};
 use crate::packet::{PacketError, Vendor};
 use crate::registry::{Field, Registry, VendorSchema};
-use crate::signal::AbsentReason;
+use crate::signal::{AbsentReason, Quality};
 use crate::time::Instant;
 
 pub(super) fn decode(
@@ -14,7 +14,7 @@ pub(super) fn decode(
     registry: &Registry,
     model: Option<&str>,
     start: Instant,
-) -> Result<Vec<Reading>, PacketError> {
+) -> Result<Frame, PacketError> {
     let schema = schema(&content.schema, registry, model)?;
     let element = |field: &Field| format!("vendor.payload{}", field.name);
     let present = |field: &Field| content.payload.pointer(&field.name).is_some();
@@ -23,11 +23,31 @@ pub(super) fn decode(
         let problem = format!("holds none of the fields of {}: {}", schema.schema, known.join(", "));
         return Err(PacketError::at("vendor.payload", problem));
     }
-    assemble(registry, &schema.field, start, element, |field| {
+    let readings = assemble(registry, &schema.field, start, element, |field| {
         let Some(value) = content.payload.pointer(&field.name) else { return Ok(None) };
         let values = numbers(value).map_err(|problem| PacketError::at(element(field), problem))?;
-        Ok(Some(Wire { values, unit: None }))
-    })
+        let unit = field.unit_field.as_deref().map(|pointer| unit(content, pointer)).transpose()?;
+        Ok(Some(Wire { values, unit }))
+    })?;
+    let quality = schema.quality.as_deref().and_then(|pointer| quality(content, pointer).transpose()).transpose()?;
+    Ok(Frame { readings, stated_time: None, quality })
+}
+
+/// The unit the payload states.
+fn unit<'a>(content: &'a Vendor, pointer: &str) -> Result<&'a str, PacketError> {
+    let stated = content.payload.pointer(pointer).and_then(Value::as_str);
+    stated.ok_or_else(|| PacketError::at(format!("vendor.payload{pointer}"), "needs the unit, a text"))
+}
+
+/// The quality index the payload states, if it does.
+fn quality(content: &Vendor, pointer: &str) -> Result<Option<Quality>, PacketError> {
+    match content.payload.pointer(pointer) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_f64() {
+            Some(index) if (0.0..=1.0).contains(&index) => Ok(Some(Quality::new(index))),
+            _ => Err(PacketError::at(format!("vendor.payload{pointer}"), "must be a number in [0, 1]")),
+        },
+    }
 }
 
 fn schema<'r>(name: &str, registry: &'r Registry, model: Option<&str>) -> Result<&'r VendorSchema, PacketError> {

@@ -40,6 +40,14 @@ pub fn to_vec(resource: &Element) -> Result<Vec<u8>, WriteError> {
     fhirbolt::json::to_vec(resource, None).map_err(|source| WriteError { source })
 }
 
+/// Writes one resource indented, for files that people read.
+///
+/// # Errors
+/// As [`to_vec`].
+pub fn to_string_pretty(resource: &Element) -> Result<String, WriteError> {
+    fhirbolt::json::to_string_pretty(resource, None).map_err(|source| WriteError { source })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

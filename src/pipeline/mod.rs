@@ -20,7 +20,6 @@ pub use progress::Progress;
 pub use track::Track;
 
 use crate::id::{DeviceKey, TenantId};
-use crate::projection::Organization;
 use crate::registry::Registry;
 use crate::store::{Entry, Store, StoreError, StreamId};
 use crate::telemetry::Telemetry;
@@ -32,8 +31,8 @@ pub struct Parts {
     pub store: Store,
     /// Rows.
     pub registry: Arc<Registry>,
-    /// Who answers for the data.
-    pub organization: Organization,
+    /// Name of the organization that answers for the data.
+    pub organization: String,
     /// Counters.
     pub telemetry: Telemetry,
     /// How far it has come.

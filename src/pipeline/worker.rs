@@ -15,10 +15,13 @@ use crate::fhir::Element;
 use crate::packet::RawPacket;
 use crate::pipeline::track::Track;
 use crate::algorithm::PacketSeen;
-use crate::projection::{self, Batch};
+use crate::projection::{self, Batch, Organization};
+use crate::registry::{Registry, StripPaper};
 use crate::resource::Resource;
 use crate::session::{Arrival, Sequencer};
+use crate::signal::{Quality, SampleBlock};
 use crate::store::{Checkpoint, Commit, Entry, NewEntry, StoreError, StreamId};
+use crate::strip::{self, Caption, Paper, Strip};
 
 /// Work waiting for a worker before the tail waits.
 const QUEUE: usize = 8;
@@ -188,10 +191,18 @@ impl Worker {
     }
 
     fn project(&mut self, entry: &Entry, batches: &[Batch]) -> Vec<Resource> {
+        let registry = Arc::clone(&self.parts.registry);
+        let draw = |block: &SampleBlock, paper: StripPaper, lead: Option<&str>, quality: Quality| {
+            draw_strip(&registry, block, paper, lead, quality)
+        };
         let mut resources = Vec::new();
         for batch in batches {
-            match projection::project(batch, &self.parts.registry, &self.parts.organization) {
-                Ok(projected) => resources.extend(projected.into_iter().filter(|r| self.is_news(r, batch))),
+            let organization = Organization::of(&batch.origin.tenant, &self.parts.organization);
+            match projection::project(batch, &registry, &organization, &draw) {
+                Ok(projected) => {
+                    let all = std::iter::once(organization.resource()).chain(projected);
+                    resources.extend(all.filter(|r| self.is_news(r, batch)));
+                }
                 Err(error) => self.set_aside(entry, &format!("projection: {error}")),
             }
         }
@@ -200,7 +211,7 @@ impl Worker {
 
     /// Whether a resource has to be written: always, but for devices and organizations that are as they were.
     fn is_news(&mut self, resource: &Resource, batch: &Batch) -> bool {
-        if !matches!(resource.kind.as_str(), "Device" | "Organization" | "Patient") {
+        if !matches!(resource.kind.as_str(), "Device" | "Organization") {
             return true;
         }
         let key = format!("{}/{}", batch.origin.tenant, resource.reference());
@@ -223,6 +234,31 @@ impl Worker {
         };
         if let Err(error) = self.runtime.block_on(self.parts.store.quarantine(&aside, reason)) {
             tracing::error!(error = &error as &dyn std::error::Error, "quarantine failed");
+        }
+    }
+}
+
+/// A strip as PNG; none when it cannot be drawn, which is logged and costs the record its picture only.
+fn draw_strip(
+    registry: &Registry,
+    block: &SampleBlock,
+    paper: StripPaper,
+    lead: Option<&str>,
+    quality: Quality,
+) -> Option<Vec<u8>> {
+    let row = registry.signal(&block.signal)?;
+    let unit = row.unit.as_ref().map_or("", |u| u.display.as_str());
+    let paper = match paper {
+        StripPaper::Ecg => Paper::Ecg,
+        StripPaper::Amplitude => Paper::Amplitude { unit },
+    };
+    let lead = lead.unwrap_or(&row.display);
+    let caption = Caption { filter: None, quality: Some(quality) };
+    match strip::png(&Strip { block, paper, lead, caption }) {
+        Ok(png) => Some(png),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "strip cannot be drawn");
+            None
         }
     }
 }

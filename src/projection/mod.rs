@@ -1,7 +1,40 @@
 //! Measurements to resources: a pure function of what was measured, the registry and the identity of the stream.
+//! <https://hl7.org/fhir/R4/observation.html>, <https://hl7.org/fhir/us/core/STU6.1/>
 
-use crate::id::{DeviceKey, EpisodeId, ResourceId, StreamName, TenantId};
-use crate::signal::{Measured, PacketRange};
+mod canonical;
+mod code;
+mod component;
+mod device;
+mod document_reference;
+mod extension;
+#[cfg(test)]
+mod fixture;
+mod identifier;
+pub mod ig;
+mod narrative;
+mod observation;
+mod organization;
+mod patient;
+mod provenance;
+mod sampled_data;
+mod served;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+pub use device::{algorithm_id, sensor_id};
+pub use identifier::observation_id;
+pub use organization::Organization;
+pub use patient::stub_patient;
+pub use served::served;
+
+use crate::fhir::make::{element, object, text, texts};
+use crate::fhir::{Element, Primitive, Value};
+use crate::id::{DeviceKey, EpisodeId, ResourceId, SignalCode, StreamName, TenantId};
+use crate::registry::{Kind, Registry, Signal, StripPaper};
+use crate::resource::Resource;
+use crate::signal::{AlgorithmRef, Measured, PacketRange, Quality, SampleBlock};
 use crate::time::Interval;
 
 /// Where measurements come from: one stream of one device on one patient.
@@ -39,14 +72,129 @@ pub struct Batch {
     /// What was measured.
     pub measured: Vec<Measured>,
 }
-/// x
-#[derive(Debug, Clone)]
-pub struct Organization { /// x
- pub id: ResourceId, /// x
- pub name: String }
-/// x
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct ProjectionError;
-/// x
-pub fn project(_b: &Batch, _r: &crate::registry::Registry, _o: &Organization) -> Result<Vec<crate::resource::Resource>, ProjectionError> { Ok(vec![]) }
+
+/// Draws a strip: samples, paper, lead, quality; PNG bytes, or none when there is nothing to draw.
+pub type DrawStrip<'a> = &'a dyn Fn(&SampleBlock, StripPaper, Option<&str>, Quality) -> Option<Vec<u8>>;
+
+/// Why a batch has no FHIR form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProjectionError {
+    /// The signal has no row.
+    #[error("no signal row {0}")]
+    UnknownSignal(SignalCode),
+    /// The algorithm has no row.
+    #[error("no algorithm row {0}")]
+    UnknownAlgorithm(String),
+    /// The panel has no such component.
+    #[error("{signal} has no component {component}")]
+    UnknownComponent {
+        /// The panel.
+        signal: SignalCode,
+        /// The code it was given.
+        component: String,
+    },
+    /// The classification has no such code.
+    #[error("{signal} has no value {code}")]
+    UnknownCode {
+        /// The classification.
+        signal: SignalCode,
+        /// The code it was given.
+        code: String,
+    },
+    /// The row holds another kind of value.
+    #[error("{signal} is a {kind:?} row and was given another kind of value")]
+    WrongKind {
+        /// The signal.
+        signal: SignalCode,
+        /// What its row holds.
+        kind: Kind,
+    },
+}
+
+/// What every resource of a batch needs.
+pub(crate) struct Context<'a> {
+    batch: &'a Batch,
+    registry: &'a Registry,
+    organization: &'a Organization,
+    draw: DrawStrip<'a>,
+}
+
+impl Context<'_> {
+    fn row(&self, signal: &SignalCode) -> Result<&Signal, ProjectionError> {
+        self.registry.signal(signal).ok_or_else(|| ProjectionError::UnknownSignal(signal.clone()))
+    }
+
+    fn algorithm_display(&self, algorithm: &AlgorithmRef) -> Result<String, ProjectionError> {
+        let row = self.registry.algorithms.get(&algorithm.id);
+        row.map(|r| r.display.clone()).ok_or_else(|| ProjectionError::UnknownAlgorithm(algorithm.id.clone()))
+    }
+
+    fn organization_reference(&self) -> String {
+        format!("Organization/{}", self.organization.id)
+    }
+
+    /// The algorithm's Device, or the sensor's.
+    fn device_reference(&self, algorithm: Option<&AlgorithmRef>) -> String {
+        let origin = &self.batch.origin;
+        let id = algorithm.map_or_else(|| sensor_id(origin), |a| algorithm_id(&origin.tenant, a));
+        format!("Device/{id}")
+    }
+}
+
+/// The resources of a batch: Devices, strips, Observations, Provenance, each after what it refers to.
+///
+/// Pure and deterministic: the same batch gives the same bytes, whenever and wherever it runs. Organization and Patient are
+/// referred to only; whoever sets up a tenant or enrols a patient stores [`Organization::resource`] and [`stub_patient`].
+///
+/// # Errors
+/// A measurement names no row, or a value its row cannot hold.
+pub fn project(
+    batch: &Batch,
+    registry: &Registry,
+    organization: &Organization,
+    draw: DrawStrip<'_>,
+) -> Result<Vec<Resource>, ProjectionError> {
+    let context = Context { batch, registry, organization, draw };
+    let algorithms: BTreeSet<Option<&AlgorithmRef>> = batch.measured.iter().map(|m| m.algorithm.as_ref()).collect();
+    let mut strips = Vec::new();
+    for measured in &batch.measured {
+        strips.extend(document_reference::strip(&context, measured)?.map(|s| (measured.algorithm.as_ref(), s)));
+    }
+    let shown: Vec<_> = strips.iter().map(|(_, strip)| strip).collect();
+
+    let mut resources = vec![device::sensor(&context)];
+    for algorithm in algorithms.iter().flatten() {
+        resources.push(device::algorithm(&context, algorithm)?);
+    }
+    let mut provenances = Vec::new();
+    let mut observations = Vec::new();
+    for algorithm in &algorithms {
+        let mut targets = Vec::new();
+        let measured: Vec<&Measured> = batch.measured.iter().filter(|m| m.algorithm.as_ref() == *algorithm).collect();
+        for one in &measured {
+            let observation = observation::observation(&context, one, &shown)?;
+            targets.push(observation.reference());
+            observations.push(observation);
+        }
+        let drawn = strips.iter().filter(|(by, _)| by == algorithm).flat_map(|(_, s)| &s.resources);
+        targets.extend(drawn.map(Resource::reference));
+        provenances.push(provenance::provenance(&context, *algorithm, &measured, &targets));
+    }
+    for (_, strip) in strips {
+        let [document, binary] = strip.resources;
+        resources.extend([binary, document]);
+    }
+    resources.extend(observations);
+    resources.extend(provenances);
+    Ok(resources)
+}
+
+/// The head of a resource: type, id, and the profile it claims.
+fn start(kind: &str, id: &ResourceId, profile: Option<String>) -> Element {
+    let meta = profile.and_then(|p| object([("profile", texts([p]))]));
+    element([
+        ("resourceType", Some(Value::Primitive(Primitive::String(kind.to_owned())))),
+        ("id", text(id.as_str())),
+        ("meta", meta),
+    ])
+}

@@ -129,6 +129,13 @@ pub struct Unit {
     pub display: String,
 }
 
+impl Unit {
+    /// The unit of counts and ratios.
+    pub fn one() -> Self {
+        Self { code: "1".to_owned(), display: "1".to_owned() }
+    }
+}
+
 /// A unit accepted at ingest: canonical = value * factor + offset.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,7 +187,7 @@ pub struct Plausible {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
-    /// Our code, in `CodeSystem/biosignal`.
+    /// Its name within the panel; `{panel}-{code}` is our code in `CodeSystem/biosignal`.
     pub code: String,
     /// Its display.
     pub display: String,
@@ -230,6 +237,9 @@ pub struct SampledData {
     /// Draw a strip of every chunk on this paper.
     #[serde(default)]
     pub strip: Option<StripPaper>,
+    /// LOINC document type of the strip, where one fits.
+    #[serde(default)]
+    pub document_type: Option<LoincCoding>,
     /// Seconds in the strip.
     #[serde(default = "default_strip")]
     pub strip_s: u32,

@@ -114,7 +114,7 @@ pub(super) fn decode(
             Ok(unit.map(|unit| Wire { values, unit: Some(unit) }))
         },
     )?;
-    Ok(Frame { readings, stated_time: decoded.stated_time })
+    Ok(Frame { readings, stated_time: decoded.stated_time, quality: None })
 }
 
 /// The row's service for a characteristic: the device's own model first, then any.

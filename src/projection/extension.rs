@@ -1,0 +1,45 @@
+//! Our extensions; each has its StructureDefinition in `ig/`. <https://hl7.org/fhir/R4/extensibility.html>
+
+use super::Origin;
+use super::canonical::structure_definition;
+use crate::fhir::Element;
+use crate::fhir::make::{complex_extension, decimal, decimal_digits, extension, object, text};
+use crate::signal::{PacketRange, Quality};
+use crate::time::Instant;
+
+/// `Observation.extension` signal-quality: the index, two places.
+pub(crate) fn signal_quality(quality: Quality) -> Element {
+    let digits = decimal_digits(quality.index(), 2).unwrap_or_else(|| "0.00".to_owned());
+    extension(&structure_definition("signal-quality"), ("valueDecimal", decimal(digits)))
+}
+
+/// `valueQuantity.extension` original-value: what was sent before the unit was converted, unit as written.
+pub(crate) fn original_value(value: f64, unit: &str) -> Option<Element> {
+    let digits = value.is_finite().then(|| value.to_string())?;
+    let quantity = object([("value", decimal(digits)), ("unit", text(unit))]);
+    Some(extension(&structure_definition("original-value"), ("valueQuantity", quantity)))
+}
+
+/// `Observation.component.extension` beat-instant: when the beat was that ends the interval.
+pub(crate) fn beat_instant(at: Instant) -> Element {
+    extension(&structure_definition("beat-instant"), ("valueInstant", text(at.to_fhir())))
+}
+
+/// `Observation.extension` lead: the lead or channel of a waveform.
+pub(crate) fn lead(name: &str) -> Element {
+    extension(&structure_definition("lead"), ("valueString", text(name)))
+}
+
+/// `Provenance.entity.extension` packet-range: the packets a resource comes from, what sent them, and their hash.
+pub(crate) fn packet_range(origin: &Origin, packets: &PacketRange) -> Element {
+    let string = |name: &str, value: &str| extension(name, ("valueString", text(value)));
+    let number = |name: &str, value: u64| extension(name, ("valueDecimal", decimal(value.to_string())));
+    let mut parts = vec![string("device", origin.device.as_str()), string("stream", origin.stream.as_str())];
+    parts.extend(origin.firmware.as_deref().map(|v| string("firmware", v)));
+    parts.extend(origin.sdk.as_deref().map(|v| string("sdk", v)));
+    parts.push(number("first", packets.first));
+    parts.push(number("last", packets.last));
+    parts.push(number("count", packets.count));
+    parts.push(string("sha256", &hex::encode(packets.chain)));
+    complex_extension(&structure_definition("packet-range"), parts)
+}

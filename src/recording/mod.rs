@@ -1,0 +1,185 @@
+//! Stored recordings to packets: WFDB records, CSV tables and NDJSON packet files.
+//!
+//! A [`Recording`] is a set of regularly sampled [`Channel`]s, each mapped to a row of `registry/signal` by the table in
+//! [`mapping`] or left out with the reason. [`Recording::packets`] cuts the chosen ones into the packets a device would have
+//! sent: times are computed from the sample index, so nothing drifts, and the same file always gives the same packets.
+
+mod csv;
+mod mapping;
+mod ndjson;
+mod packets;
+pub mod wfdb;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use ndjson::{Line, PacketFile};
+pub use packets::{Cut, Packets, Selection};
+
+use crate::id::SignalCode;
+use crate::registry::{Kind, Registry};
+use crate::time::Instant;
+
+/// Samples a second below which a channel holds a monitor's numbers and no waveform.
+const SLOWEST_WAVEFORM: f64 = 2.0;
+
+/// Why a file gives no packets.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not what its format says.
+    #[error("{}, line {line}: {problem}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// The file is fine, but this version does not read its kind.
+    #[error("{}: {what} is not supported", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The kind.
+        what: String,
+    },
+    /// The file holds less than its header says.
+    #[error("{}: holds {found} of the {expected} samples its header states", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Samples stated.
+        expected: u64,
+        /// Samples there.
+        found: u64,
+    },
+    /// A channel that was asked for cannot be sent.
+    #[error("channel {name}: {problem}")]
+    Channel {
+        /// The channel.
+        name: String,
+        /// Why.
+        problem: String,
+    },
+    /// Nothing in the recording can be sent.
+    #[error("no channel can be sent: {0}")]
+    Nothing(String),
+}
+
+/// A recording, opened.
+pub struct Recording {
+    /// Name of the record, such as `101`.
+    pub name: String,
+    /// Row in `registry/device` that such recordings are of.
+    pub model: &'static str,
+    /// When it started, where it says so.
+    pub start: Option<Instant>,
+    /// Its channels, in the order of the file.
+    pub channels: Vec<Channel>,
+    /// What a reader should know about it.
+    pub notices: Vec<String>,
+}
+
+/// One regularly sampled channel.
+pub struct Channel {
+    /// As the file names it: `MLII`.
+    pub name: String,
+    /// Samples a second.
+    pub rate_hz: f64,
+    /// Samples in it.
+    pub samples: u64,
+    /// The signal it is, or why it is none.
+    pub target: Result<Target, String>,
+    source: Box<dyn Source>,
+}
+
+/// What a channel is sent as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The row in `registry/signal`.
+    pub signal: SignalCode,
+    /// UCUM unit.
+    pub unit: String,
+    /// Lead, where the signal has leads.
+    pub lead: Option<String>,
+    /// Whether samples may be missing within a packet.
+    pub waveform: bool,
+}
+
+/// Where a channel's values come from.
+trait Source: Send + Sync {
+    /// The value of a sample in the channel's unit; none where it is missing.
+    fn value(&self, index: u64) -> Option<f64>;
+}
+
+impl Channel {
+    /// The value of sample `index`.
+    pub fn value(&self, index: u64) -> Option<f64> {
+        self.source.value(index)
+    }
+
+    /// A channel whose signal is found by name and unit.
+    fn new(
+        name: &str,
+        unit: Option<&str>,
+        rate_hz: f64,
+        samples: u64,
+        source: Box<dyn Source>,
+        registry: &Registry,
+    ) -> Self {
+        let target = mapping::target(name, unit, registry).and_then(|target| {
+            match target.waveform && rate_hz < SLOWEST_WAVEFORM {
+                true => Err(format!("{rate_hz} samples a second are too few for a waveform")),
+                false => Ok(target),
+            }
+        });
+        Self { name: name.to_owned(), rate_hz, samples, target, source }
+    }
+}
+
+impl Recording {
+    /// Opens a WFDB record (`101`, `101.hea`, `101.dat`) or a CSV table; `rate_hz` is needed where a table has no time column.
+    ///
+    /// # Errors
+    /// The file cannot be read, is malformed, or is of a kind not supported.
+    pub fn open(path: &Path, rate_hz: Option<f64>, registry: &Registry) -> Result<Self, RecordingError> {
+        let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        let unsupported = |what: &str| RecordingError::Unsupported { path: path.to_owned(), what: what.to_owned() };
+        match extension.as_deref() {
+            Some("csv" | "tsv" | "txt") => csv::open(path, rate_hz, registry),
+            Some("edf" | "bdf") => Err(unsupported("EDF")),
+            Some("gz") => Err(unsupported("a compressed file")),
+            _ => wfdb::open(path, registry),
+        }
+    }
+}
+
+/// Whether a path is of a file of packets, read by [`PacketFile`].
+pub fn is_packet_file(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("ndjson") || e.eq_ignore_ascii_case("jsonl"))
+}
+
+fn waveform(kind: Kind) -> Option<bool> {
+    match kind {
+        Kind::SampledData => Some(true),
+        Kind::Quantity => Some(false),
+        Kind::Panel | Kind::Classification | Kind::Intervals => None,
+    }
+}
+
+fn read_error(path: &Path) -> impl FnOnce(std::io::Error) -> RecordingError {
+    let path = path.to_owned();
+    |source| RecordingError::Read { path, source }
+}
