@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{Any, Row as _, Transaction};
 
+use super::date::Span;
 use super::index::Index;
 use super::sql::{Row, Sql, Value, pieces};
 use super::table::Table;
@@ -14,8 +15,11 @@ use crate::id::TenantId;
 use crate::resource::Resource;
 use crate::time::Instant;
 
-/// Rows per statement.
-const ROWS: usize = 64;
+/// Rows per statement. More is slower: SQLite looks up each `$n` among all before it.
+const ROWS: usize = 16;
+
+/// Ids per look-up.
+const IDS: usize = 64;
 
 /// What became of the resources handed to the store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -155,7 +159,7 @@ async fn current(
     prepared: &[Prepared],
 ) -> Result<BTreeMap<String, Current>, StoreError> {
     let mut found = BTreeMap::new();
-    for piece in pieces(prepared, ROWS) {
+    for piece in pieces(prepared, IDS) {
         let mut sql = Sql::new("SELECT r.id, r.row_id, r.version, r.tail FROM ");
         sql.push(table.name).push(" r WHERE ");
         table.scope(&mut sql, "r", tenant);
@@ -176,14 +180,17 @@ async fn insert(
     now: i64,
 ) -> Result<BTreeMap<String, i64>, StoreError> {
     let mut sql = Sql::new("INSERT INTO ");
-    sql.push(table.name).push(if table.shared { " (kind, tenant," } else { " (tenant," });
-    sql.push(" id, version, updated_us, subject, date_us, until_us, tail) VALUES ");
-    sql.bind_rows(prepared.iter().map(|one| {
-        let mut row = if table.shared { vec![Value::from(table.kind)] } else { Vec::new() };
-        row.extend([tenant.as_str().into(), one.id.as_str().into(), 1.into(), now.into(), one.index.subject.into()]);
-        row.extend([one.index.date.from.into(), one.index.date.until.into(), one.tail.clone().into()]);
-        row
-    }));
+    sql.push(table.name).push(if table.shared { " (kind, tenant, " } else { " (tenant, " });
+    sql.push("version, updated_us, id, subject, date_us, until_us, tail) VALUES ");
+    let mut shared = if table.shared { vec![Value::from(table.kind)] } else { Vec::new() };
+    shared.extend([tenant.as_str().into(), 1.into(), now.into()]);
+    sql.bind_rows(
+        &shared,
+        prepared.iter().map(|one| {
+            let Span { from, until } = one.index.date;
+            vec![one.id.as_str().into(), one.index.subject.into(), from.into(), until.into(), one.tail.clone().into()]
+        }),
+    );
     sql.push(" RETURNING id, row_id");
     let rows: Vec<Row> = sql.query().fetch_all(&mut **tx).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
@@ -237,14 +244,11 @@ async fn insert_terms(
         rows.extend(index.terms.iter().map(|&(term, system)| [term, index.subject, index.date.from, *row_id, system]));
     }
     rows.sort_unstable(); // neighbours in the index are written together
-    for piece in pieces(&rows, 4 * ROWS) {
+    for piece in pieces(&rows, ROWS) {
         let mut sql = Sql::new("INSERT INTO ");
         sql.push(table.name).push("_term (tenant, term, subject, date_us, row_id, system) VALUES ");
-        sql.bind_rows(piece.iter().map(|row| {
-            let mut values = vec![Value::from(tenant.as_str())];
-            values.extend(row.iter().map(|&n| Value::Int(n)));
-            values
-        }));
+        let rows = piece.iter().map(|row| row.iter().map(|&n| Value::Int(n)).collect());
+        sql.bind_rows(&[tenant.as_str().into()], rows);
         sql.query().execute(&mut **tx).await?;
     }
     Ok(())
