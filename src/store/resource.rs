@@ -159,7 +159,7 @@ async fn current(
     prepared: &[Prepared],
 ) -> Result<BTreeMap<String, Current>, StoreError> {
     let mut found = BTreeMap::new();
-    for piece in pieces(prepared, IDS) {
+    for piece in prepared.chunks(IDS) {
         let mut sql = Sql::new("SELECT r.id, r.row_id, r.version, r.tail FROM ");
         sql.push(table.name).push(" r WHERE ");
         table.scope(&mut sql, "r", tenant);

@@ -12,7 +12,7 @@ use crate::capability::{Column, Parameter};
 use crate::id::TenantId;
 use crate::store::index::normalize_reference;
 use crate::store::read::Stored;
-use crate::store::sql::{Sql, Value, pieces};
+use crate::store::sql::{Sql, Value};
 use crate::store::table::{Table, number, term};
 use crate::store::{Store, StoreError};
 
@@ -47,12 +47,12 @@ impl Store {
         }
         for (kind, ids) in wanted {
             let ids: Vec<String> = ids.into_iter().collect();
-            for piece in pieces(&ids, IDS) {
+            for piece in ids.chunks(IDS) {
                 self.by_ids(tenant, &kind, piece, &mut included).await?;
             }
         }
         for include in &search.revincludes {
-            for piece in pieces(matches, IDS) {
+            for piece in matches.chunks(IDS) {
                 self.by_reference(tenant, include, piece, &mut included).await?;
             }
         }

@@ -65,9 +65,23 @@ impl<'a> Plan<'a> {
     /// The statement that counts.
     pub(super) fn count(&self) -> Sql {
         let repeats = self.lead.is_some_and(|(_, values)| values.iter().any(|v| v.system.is_none()));
+        if let Some((parameter, [value])) = self.lead.filter(|_| self.terms_suffice()) {
+            let mut sql = Sql::new(if repeats { "SELECT COUNT(DISTINCT k.row_id)" } else { "SELECT COUNT(*)" });
+            sql.push(" FROM ").push(self.table.name).push("_term k WHERE ");
+            self.push_term(&mut sql, "k", parameter, value);
+            self.push_subjects(&mut sql, "k");
+            return sql;
+        }
         let mut sql = Sql::new(if repeats { "SELECT COUNT(DISTINCT r.row_id)" } else { "SELECT COUNT(*)" });
         self.push_from_where(&mut sql, None);
         sql
+    }
+
+    /// Whether the leading terms alone say what matches: the search has them and at most one subject.
+    fn terms_suffice(&self) -> bool {
+        let subjects = self.search.filters.iter().filter(|f| matches!(f, Filter::Subject(_))).count();
+        self.search.filters.len() == 1 + usize::from(self.subject.is_some())
+            && subjects == usize::from(self.subject.is_some())
     }
 
     /// Where a row of [`Plan::page`] stands in the order.

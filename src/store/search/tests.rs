@@ -318,7 +318,8 @@ async fn store_speed() {
         revincludes: vec![include("Provenance", "target")],
         ..trend.clone()
     };
-    let counted = Search { count: 0, total: true, ..trend.clone() };
+    let of_code = vec![subject("p3"), term("code", Some("http://loinc.org"), "8867-4")];
+    let counted = Search { count: 0, total: true, ..search(of_code) };
     let identified = search(vec![term("identifier", None, "m-o7-500")]);
     let id = crate::id::ResourceId::new("o7-500").unwrap();
     let start = cpu();
