@@ -388,9 +388,10 @@ impl Sender<'_> {
             keys.entry((outgoing.device, outgoing.stream)).or_insert(outgoing.key);
             bodies.push(outgoing.body);
         }
-        let (content_type, body) = match self.cbor {
-            true => ("application/cbor", cbor_array(&bodies)),
-            false => ("application/json", json_array(&bodies)),
+        let (content_type, body) = if self.cbor {
+            ("application/cbor", cbor_array(&bodies))
+        } else {
+            ("application/json", json_array(&bodies))
         };
         let server = self.server.clone();
         self.in_flight =

@@ -139,12 +139,10 @@ impl Channel {
         source: Box<dyn Source>,
         registry: &Registry,
     ) -> Self {
-        let target = mapping::target(name, unit, registry).and_then(|target| {
-            match target.waveform && rate_hz < SLOWEST_WAVEFORM {
-                true => Err(format!("{rate_hz} samples a second are too few for a waveform")),
-                false => Ok(target),
-            }
-        });
+        let mut target = mapping::target(name, unit, registry);
+        if rate_hz < SLOWEST_WAVEFORM && target.as_ref().is_ok_and(|t| t.waveform) {
+            target = Err(format!("{rate_hz} samples a second are too few for a waveform"));
+        }
         Self { name: name.to_owned(), rate_hz, samples, target, source }
     }
 }

@@ -21,7 +21,7 @@ use super::client::Server;
 use super::replay::{Output, positive};
 use crate::registry::CANONICAL_BASE;
 use crate::time::{self, Clock, MICROS, SystemClock};
-use device::{Fleet, Packet};
+use device::{Fleet, Packet, patient};
 use process::Watch;
 use report::{Latency, Report};
 use transport::{Connection, Sent};
@@ -182,7 +182,7 @@ async fn register(server: &Server, fleet: &Arc<Fleet>) -> anyhow::Result<()> {
             done??;
         }
         let (server, fleet) = (server.clone(), fleet.clone());
-        tasks.spawn(async move { server.register(fleet.device(index), None, Some(&fleet.patient(index))).await });
+        tasks.spawn(async move { server.register(fleet.device(index), None, Some(&patient(index))).await });
     }
     while let Some(done) = tasks.join_next().await {
         done??;
@@ -319,7 +319,7 @@ async fn observations(
     for device in looked_at {
         let origin = fleet.start(*device, began_wall);
         let since = origin.to_fhir();
-        let query = format!("Observation?patient={}&code={code}&date=ge{since}&_count=1000", fleet.patient(*device));
+        let query = format!("Observation?patient={}&code={code}&date=ge{since}&_count=1000", patient(*device));
         let bundle = server.search(&query).await.context("the Observations could not be read")?;
         for entry in bundle["entry"].as_array().into_iter().flatten() {
             let resource = &entry["resource"];
