@@ -8,6 +8,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// Base of every canonical URL of ours: code systems, value sets, profiles, extensions, identifier systems.
+pub const CANONICAL_BASE: &str = "https://afferent.dev/fhir";
+
 /// Why a text is no identifier of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} must be 1 to {max} characters out of A-Z a-z 0-9 {punctuation}")]
@@ -89,7 +92,7 @@ id_type!(
 
 /// Namespace of every computed id: the UUIDv5 of the canonical base in the URL namespace.
 fn namespace() -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, crate::registry::CANONICAL_BASE.as_bytes())
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, CANONICAL_BASE.as_bytes())
 }
 
 /// The logical id of the resource of `kind` with this business identifier.

@@ -31,6 +31,7 @@ pub mod store;
 pub mod auth;
 pub mod ingest;
 pub mod pipeline;
+pub mod rest;
 pub mod control;
 pub mod console;
 

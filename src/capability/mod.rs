@@ -4,11 +4,15 @@
 //! store's search columns all derive from them, so that what is listed, what is indexed and what works are the same. A
 //! search parameter's order in its file is its rank: from the one that narrows most to the one that narrows least.
 
+mod conformance;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
+
+pub use conformance::Conformance;
 
 /// The newest `format_version` this code reads.
 const FORMAT_VERSION: u32 = 1;

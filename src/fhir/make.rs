@@ -82,12 +82,18 @@ pub fn decimal_digits(value: f64, places: u8) -> Option<String> {
 
 /// An extension with one value, `("valueCode", text("x"))`.
 pub fn extension(url: &str, value: (&str, Option<Value>)) -> Element {
-    element([("url", text(url)), value])
+    element([("url", url_attribute(url)), value])
 }
 
 /// An extension made of extensions.
 pub fn complex_extension(url: &str, parts: Vec<Element>) -> Element {
-    element([("extension", list(parts)), ("url", text(url))])
+    element([("url", url_attribute(url)), ("extension", list(parts))])
+}
+
+/// `Extension.url` is the one element that is a bare primitive: it can carry neither id nor extensions.
+#[allow(clippy::unnecessary_wraps)]
+fn url_attribute(url: &str) -> Option<Value> {
+    Some(Value::Primitive(Primitive::String(url.to_owned())))
 }
 
 fn primitive(value: Primitive) -> Element {
@@ -99,6 +105,18 @@ fn primitive(value: Primitive) -> Element {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn extensions_have_a_plain_url() {
+        let part = extension("part", ("valueCode", text("x")));
+        let patient = element([
+            ("resourceType", url_attribute("Patient")),
+            ("extension", one(complex_extension("http://e", vec![part]))),
+        ]);
+        let json = crate::json::to_vec(&patient).unwrap();
+        let expected = br#"{"resourceType":"Patient","extension":[{"url":"http://e","extension":[{"url":"part","valueCode":"x"}]}]}"#;
+        assert_eq!(String::from_utf8(json).unwrap().as_bytes(), expected);
+    }
 
     #[test]
     fn decimals_keep_the_places_they_are_given() {

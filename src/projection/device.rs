@@ -43,7 +43,7 @@ pub(crate) fn sensor(context: &Context<'_>) -> Resource {
         ("status", text("active")),
         ("manufacturer", model.and_then(|m| m.manufacturer.clone()).and_then(text)),
         ("deviceName", one(device_name(&display, if model.is_some() { "model-name" } else { "other" }))),
-        ("type", sensor_type(model)),
+        ("type", Some(Value::Element(sensor_type(model)))),
         ("version", list(versions(origin))),
         ("owner", Some(Value::Element(reference(&context.organization_reference())))),
     ]));
@@ -71,12 +71,11 @@ fn device_name(name: &str, kind: &str) -> Element {
     element([("name", text(name)), ("type", text(kind))])
 }
 
-fn sensor_type(model: Option<&DeviceModel>) -> Option<Value> {
-    let code = match model.and_then(|m| m.snomed.as_ref()) {
+fn sensor_type(model: Option<&DeviceModel>) -> Element {
+    match model.and_then(|m| m.snomed.as_ref()) {
         Some((code, display)) => coded(SNOMED, code, Some(display)),
         None => coded(&code_system("device-type"), "sensor", Some("Sensor")),
-    };
-    Some(Value::Element(code))
+    }
 }
 
 fn versions(origin: &Origin) -> Vec<Element> {

@@ -143,5 +143,34 @@ fn related(context: &Context<'_>, waveform: &Measured) -> Vec<Element> {
         let vital = context.registry.signal(&m.signal).is_some_and(|row| row.category == Category::VitalSigns);
         !vital && m.derived_from.contains(&source)
     });
-    std::iter::once(&source).cloned().chain(computed.map(own)).map(|s| reference(&source_reference(context, &s))).collect()
+    std::iter::once(&source)
+        .cloned()
+        .chain(computed.map(own))
+        .map(|s| reference(&source_reference(context, &s)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Instant;
+
+    fn block(values: Vec<f32>) -> SampleBlock {
+        SampleBlock { signal: SignalCode::new("ecg").unwrap(), start: Instant(0), rate_hz: 1.0, values }
+    }
+
+    #[test]
+    fn the_piece_with_the_fewest_missing_samples_is_drawn_and_the_first_of_equals() {
+        let mut values: Vec<f32> = (0..35u8).map(f32::from).collect();
+        values[3] = f32::NAN;
+        let piece = clearest_piece(&block(values), 10).unwrap();
+        assert_eq!((piece.start, piece.values.len(), piece.values[0]), (Instant(10_000_000), 10, 10.0));
+    }
+
+    #[test]
+    fn a_short_block_is_drawn_whole_and_an_empty_one_not_at_all() {
+        assert_eq!(clearest_piece(&block(vec![1.0; 4]), 10).unwrap().values.len(), 4);
+        assert_eq!(clearest_piece(&block(vec![f32::NAN; 30]), 10), None);
+        assert_eq!(clearest_piece(&block(Vec::new()), 10), None);
+    }
 }

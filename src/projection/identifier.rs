@@ -60,7 +60,12 @@ pub(crate) fn strip(origin: &Origin, kind: &str, signal: &SignalCode, interval: 
 }
 
 /// Identity of the Provenance of what one algorithm (or the device itself) gave for a window.
-pub(crate) fn provenance(origin: &Origin, window: Interval, algorithm: Option<&AlgorithmRef>, signals: &str) -> Identity {
+pub(crate) fn provenance(
+    origin: &Origin,
+    window: Interval,
+    algorithm: Option<&AlgorithmRef>,
+    signals: &str,
+) -> Identity {
     of_interval(origin, "Provenance", window, &[algorithm.map_or("", |a| &a.id), signals])
 }
 

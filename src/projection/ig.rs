@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::canonical::{canonical, code_system};
 use super::component::component_code;
+use super::narrative::narrative;
 use crate::fhir::json::{ParseError, WriteError, parse, to_string_pretty};
 use crate::fhir::make::{boolean, element, integer, list, object, one, text};
 use crate::fhir::{Element, Primitive, Value, read};
@@ -109,7 +110,8 @@ pub fn check(registry: &Registry, ig_dir: &Path, write: bool) -> Result<Report, 
     Ok(report)
 }
 
-const BIOSIGNAL: &str = "What is measured, sampled or derived: one code for each row of the signal registry and each component of a panel.";
+const BIOSIGNAL: &str =
+    "What is measured, sampled or derived: one code for each row of the signal registry and each component of a panel.";
 const METHOD: &str = "Algorithms by id and version: how a derived value was computed.";
 
 fn signals(registry: &Registry) -> Vec<Concept> {
@@ -156,6 +158,7 @@ fn head(kind: &str, id: &str, title: &str, description: &str) -> Element {
     element([
         ("resourceType", Some(Value::Primitive(Primitive::String(kind.to_owned())))),
         ("id", text(id)),
+        ("text", narrative(description)),
         ("url", text(canonical(kind, id))),
         ("version", text(env!("CARGO_PKG_VERSION"))),
         ("name", text(pascal_case(id))),

@@ -7,6 +7,8 @@ mod component;
 mod device;
 mod document_reference;
 mod extension;
+#[cfg(test)]
+mod fixture;
 mod identifier;
 pub mod ig;
 mod narrative;

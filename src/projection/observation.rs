@@ -35,8 +35,7 @@ pub(crate) fn observation(
 ) -> Result<Resource, ProjectionError> {
     let origin = &context.batch.origin;
     let row = context.row(&measured.signal)?;
-    let identity =
-        identifier::observation(origin, &measured.signal, measured.interval, measured.algorithm.as_ref());
+    let identity = identifier::observation(origin, &measured.signal, measured.interval, measured.algorithm.as_ref());
     let content = content(row, measured)?;
     let poor = measured.quality.index() < row.quality_threshold;
     let when = measured.interval.end.to_fhir();
@@ -152,7 +151,8 @@ fn classification(row: &Signal, code: &str) -> Result<Content, ProjectionError> 
 }
 
 fn waveform(row: &Signal, block: &signal::SampleBlock) -> Content {
-    let data = row.sampled_data.as_ref().zip(row.unit.as_ref()).and_then(|(form, unit)| sampled_data(block, unit, form));
+    let data =
+        row.sampled_data.as_ref().zip(row.unit.as_ref()).and_then(|(form, unit)| sampled_data(block, unit, form));
     if data.is_none() {
         return absent(AbsentReason::Unknown);
     }

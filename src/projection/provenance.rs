@@ -77,9 +77,5 @@ fn packets(context: &Context<'_>) -> Element {
         ("identifier", Some(Value::Element(identifier::identifier("packet", &value)))),
         ("display", text(format!("Packets {} to {} of {}", packets.first, packets.last, origin.stream))),
     ]);
-    element([
-        ("extension", one(extension::packet_range(origin, packets))),
-        ("role", text("source")),
-        ("what", what),
-    ])
+    element([("extension", one(extension::packet_range(origin, packets))), ("role", text("source")), ("what", what)])
 }

@@ -3,9 +3,9 @@
 //! Written as the Personal Health Device guide writes its RTSA observations: origin with value, system and code, the period
 //! in milliseconds, the factor of one count, one dimension.
 
+use crate::fhir::Value;
 use crate::fhir::datatype::quantity;
 use crate::fhir::make::{decimal, integer, object, text};
-use crate::fhir::Value;
 use crate::registry::{SampledData, Unit};
 use crate::signal::SampleBlock;
 

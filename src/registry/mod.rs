@@ -18,10 +18,9 @@ pub use algorithm::Algorithm;
 pub use device::{DeviceModel, Field, GattService, VendorSchema};
 pub use signal::{Category, CodedValue, Component, Conversion, InputUnit, Kind, LoincCoding, Plausible, SampledData, Signal, StripPaper, Unit};
 
-use crate::id::SignalCode;
+pub use crate::id::CANONICAL_BASE;
 
-/// Base of every canonical URL of ours: code systems, value sets, profiles, extensions, identifier systems.
-pub const CANONICAL_BASE: &str = "https://afferent.dev/fhir";
+use crate::id::SignalCode;
 
 /// The newest `format_version` this code reads.
 const FORMAT_VERSION: u32 = 1;

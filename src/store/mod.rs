@@ -70,6 +70,11 @@ impl Store {
         Ok(Self { writer, readers, clock, capability })
     }
 
+    /// The table its search columns are made from.
+    pub fn capability(&self) -> &Arc<Capability> {
+        &self.capability
+    }
+
     /// Waits for running statements and closes the database.
     pub async fn close(&self) {
         self.readers.close().await;

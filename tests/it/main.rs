@@ -1,2 +1,19 @@
-//! Integration tests.
-fn main(){}
+//! Integration tests: one binary, a module a subject.
+//!
+//! Most of them are black-box: [`support`] starts the built `afferent` on a free port with a directory of its own and
+//! talks to it over HTTP, the way a device and a clinician's app do. Tests that need the recordings beside the repository
+//! are `#[ignore]`d; `tests/run` runs them when `AFFERENT_SHARED` says where those are.
+#![allow(clippy::disallowed_methods, reason = "tests find the recordings through the environment")]
+
+mod support;
+
+mod fhir;
+mod ingest;
+mod ingest_stream;
+mod kill;
+mod late;
+mod layers;
+mod licences;
+mod orphans;
+mod registry_row;
+mod replay_mitdb;

@@ -73,6 +73,13 @@ pub struct TermMatch {
     pub value: String,
 }
 
+impl TermMatch {
+    /// A reference, or a code whose system is left open.
+    pub fn of(value: String) -> Self {
+        Self { system: None, value }
+    }
+}
+
 /// A key of `_sort`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sort {

@@ -150,13 +150,11 @@ impl<'a> Plan<'a> {
                 sql.push("r.id").bind_in(ids.iter().map(|id| Value::from(id.as_str())).collect());
             }
             Filter::Subject(subjects) => {
-                let subjects = subjects.iter().map(|s| Value::Int(number(s))).collect();
                 sql.push(if self.lead.is_some() { "k.subject" } else { "r.subject" });
-                if let Some(subject) = self.subject {
-                    sql.push(" = ").bind(subject);
-                } else {
-                    sql.bind_in(subjects);
-                }
+                match subjects.as_slice() {
+                    [one] => sql.push(" = ").bind(number(one)),
+                    several => sql.bind_in(several.iter().map(|s| Value::Int(number(s))).collect()),
+                };
             }
             Filter::Updated(dates) => any(sql, dates, |sql, date| {
                 push_date(sql, date.at(self.now), ["r.updated_us", "r.updated_us + 1000"], |sql| {

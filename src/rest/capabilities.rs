@@ -1,0 +1,105 @@
+//! FHIR capabilities interaction: the CapabilityStatement, made from the table that routes.
+//! <https://hl7.org/fhir/R4/http.html#capabilities>
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::extract::{Base, Format};
+use super::respond::{self, Version};
+use super::state::RestState;
+use crate::capability::{Capability, Interaction, Parameter, ResourceRow};
+use crate::fhir::datatype::coded;
+use crate::fhir::json::{self, WriteError};
+use crate::fhir::make::{boolean, element, list, object, one, text, texts};
+use crate::fhir::{Element, FHIR_VERSION, Primitive, Value};
+
+/// When what the statement says last changed.
+const DATE: &str = "2026-11-21";
+
+/// What stands for the base URL until it is known.
+const PLACE: &str = "urn:afferent:base";
+
+/// The statement, written once, with a gap for the base URL.
+#[derive(Debug)]
+pub(super) struct Statement {
+    before: String,
+    after: String,
+}
+
+impl Statement {
+    /// Of everything in the table.
+    pub(super) fn new(capability: &Capability) -> Result<Self, WriteError> {
+        let whole = String::from_utf8_lossy(&json::to_vec(&statement(capability))?).into_owned();
+        let (before, after) = whole.split_once(PLACE).unwrap_or((&whole, ""));
+        Ok(Self { before: before.to_owned(), after: after.to_owned() })
+    }
+
+    fn at(&self, base: &str) -> Vec<u8> {
+        // The base is made of host characters only, so it needs no escapes in JSON.
+        [self.before.as_str(), base, self.after.as_str()].concat().into_bytes()
+    }
+}
+
+/// `GET [base]/metadata`
+pub(super) async fn capabilities(State(state): State<RestState>, Base(base): Base, _: Format, headers: HeaderMap) -> Response {
+    let statement = state.statement.at(&base);
+    respond::versioned(&headers, &Version::of_bytes(&statement), || respond::json(StatusCode::OK, statement.clone()))
+}
+
+fn statement(capability: &Capability) -> Element {
+    element([
+        ("resourceType", Some(Value::Primitive(Primitive::String("CapabilityStatement".to_owned())))),
+        ("status", text("active")),
+        ("date", text(DATE)),
+        ("publisher", text("Afferent")),
+        ("kind", text("instance")),
+        ("instantiates", texts(["http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server"])),
+        ("software", object([("name", text("Afferent")), ("version", text(env!("CARGO_PKG_VERSION")))])),
+        ("implementation", object([("description", text("FHIR facade for biosignals")), ("url", text(PLACE))])),
+        ("fhirVersion", text(FHIR_VERSION)),
+        ("format", texts(["json", "application/fhir+json"])),
+        ("rest", one(rest(capability))),
+    ])
+}
+
+fn rest(capability: &Capability) -> Element {
+    let service = coded("http://terminology.hl7.org/CodeSystem/restful-security-service", "SMART-on-FHIR", Some("SMART-on-FHIR"));
+    let about = "A bearer token with SMART App Launch 2 scopes such as system/Observation.rs.";
+    element([
+        ("mode", text("server")),
+        ("security", object([("service", one(service)), ("description", text(about))])),
+        ("resource", list(capability.resources().map(|row| resource(capability, row)).collect())),
+    ])
+}
+
+fn resource(capability: &Capability, row: &ResourceRow) -> Element {
+    let stored = row.supports(Interaction::Vread);
+    let searched = row.supports(Interaction::SearchType);
+    let includes = row.references().map(|p| format!("{}:{}", row.resource, p.name));
+    let revincludes = capability.references_to(&row.resource).map(|(from, p)| format!("{}:{}", from.resource, p.name));
+    element([
+        ("type", text(&row.resource)),
+        ("supportedProfile", texts(&row.profiles)),
+        ("documentation", row.documentation.as_deref().and_then(text)),
+        ("interaction", list(row.interactions.iter().map(|i| element([("code", text(i.code()))])).collect())),
+        ("versioning", text(if stored { "versioned" } else { "no-version" })),
+        ("readHistory", boolean(row.supports(Interaction::HistoryInstance))),
+        ("updateCreate", boolean(false)),
+        ("conditionalCreate", boolean(false)),
+        ("conditionalRead", text("full-support")),
+        ("conditionalUpdate", boolean(false)),
+        ("conditionalDelete", text("not-supported")),
+        ("searchInclude", texts(includes)),
+        ("searchRevInclude", texts(revincludes.filter(|_| searched))),
+        ("searchParam", list(row.parameters.iter().map(parameter).collect())),
+    ])
+}
+
+fn parameter(parameter: &Parameter) -> Element {
+    element([
+        ("name", text(&parameter.name)),
+        ("definition", text(&parameter.definition)),
+        ("type", text(parameter.kind.code())),
+    ])
+}

@@ -1,0 +1,95 @@
+//! Our own definitions: read, search by `url`, and served where their canonical URLs point. They are the same for every
+//! tenant and hold nothing secret. <https://hl7.org/fhir/R4/resource.html#canonical>
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+
+use super::error::Error;
+use super::extract::{Base, Caller, Format, Handling, Id};
+use super::parameters::{self, DefinitionParameters, link, pairs};
+use super::respond::{self, Version};
+use super::search_type::OUTCOME_URL;
+use super::state::{RestState, TypeState};
+use crate::auth::Access;
+use crate::capability::Conformance;
+use crate::fhir::bundle::{BundleWriter, SearchMode};
+use crate::fhir::outcome::outcome_json;
+
+/// All definitions by type and id.
+#[derive(Debug, Default)]
+pub(super) struct Definitions(BTreeMap<(String, String), Conformance>);
+
+impl Definitions {
+    pub(super) fn new(definitions: Vec<Conformance>) -> Self {
+        Self(definitions.into_iter().map(|d| ((d.kind.clone(), d.id.clone()), d)).collect())
+    }
+
+    fn get(&self, kind: &str, id: &str) -> Result<&Conformance, Error> {
+        self.0.get(&(kind.to_owned(), id.to_owned())).ok_or_else(|| Error::NotFound(format!("{kind}/{id}")))
+    }
+
+    fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Conformance> {
+        self.0.values().filter(move |d| d.kind == kind)
+    }
+}
+
+/// `GET [base]/[type]/[id]`
+pub(super) async fn read(
+    State(state): State<TypeState>,
+    caller: Caller,
+    Id(id): Id,
+    _: Format,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    caller.require(state.kind(), Access::Read)?;
+    state.rest.definitions.get(state.kind(), id.as_str()).map(|definition| serve(&headers, definition))
+}
+
+/// `GET [canonical base]/[type]/[id]`
+pub(super) async fn canonical(
+    State(state): State<RestState>,
+    Path(id): Path<String>,
+    uri: Uri,
+    _: Format,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let kind = uri.path().split('/').nth(2).unwrap_or_default();
+    state.definitions.get(kind, &id).map(|definition| serve(&headers, definition))
+}
+
+/// `GET [base]/[type]?url=[canonical]`
+pub(super) async fn search_type(
+    State(state): State<TypeState>,
+    caller: Caller,
+    _: Format,
+    handling: Handling,
+    Base(base): Base,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
+    caller.require(state.kind(), Access::Search)?;
+    let wanted = DefinitionParameters::parse(&state.row, pairs(query.as_deref()))?;
+    if handling == Handling::Strict && !wanted.ignored.is_empty() {
+        return Err(Error::Unsupported(parameters::refused(&wanted.ignored)));
+    }
+    let found: Vec<&Conformance> = state.rest.definitions.of_kind(state.kind()).filter(|d| wanted.matches(d)).collect();
+    Ok(respond::json(StatusCode::OK, bundle(&base, state.kind(), &wanted, &found)))
+}
+
+fn serve(headers: &HeaderMap, definition: &Conformance) -> Response {
+    respond::versioned(headers, &Version::of_bytes(&definition.json), || respond::json(StatusCode::OK, definition.json.clone()))
+}
+
+fn bundle(base: &str, kind: &str, wanted: &DefinitionParameters, found: &[&Conformance]) -> Vec<u8> {
+    let links = [("self", link(&format!("{base}/{kind}"), &wanted.used, None))];
+    let mut bundle = BundleWriter::new("searchset", u64::try_from(found.len()).ok(), &links);
+    for definition in found.iter().take(if wanted.count_only { 0 } else { usize::MAX }) {
+        bundle.search_entry(&format!("{base}/{kind}/{}", definition.id), &definition.json, SearchMode::Match);
+    }
+    if !wanted.ignored.is_empty() {
+        bundle.search_entry(OUTCOME_URL, &outcome_json(&wanted.ignored), SearchMode::Outcome);
+    }
+    bundle.finish()
+}

@@ -1,0 +1,204 @@
+//! What handlers take from a request: who asks, for which resource, in which format, under which URL.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+
+use axum::extract::{FromRef, FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+
+use super::error::Error;
+use super::state::{RestState, TypeState};
+use crate::auth::{Access, Grant};
+use crate::id::{ResourceId, TenantId};
+
+/// The authenticated caller.
+#[derive(Debug, Clone)]
+pub(super) struct Caller(Grant);
+
+impl Caller {
+    /// The tenant the request is about.
+    pub(super) fn tenant(&self) -> &TenantId {
+        &self.0.tenant
+    }
+
+    /// Whether the caller may do this.
+    pub(super) fn may(&self, kind: &str, access: Access) -> bool {
+        self.0.scope.may(kind, access)
+    }
+
+    /// Refuses what the caller's scopes do not allow.
+    pub(super) fn require(&self, kind: &str, access: Access) -> Result<(), Error> {
+        if self.may(kind, access) {
+            return Ok(());
+        }
+        let access = if access == Access::Search { "search" } else { "read" };
+        Err(Error::Forbidden { access, kind: kind.to_owned() })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller
+where
+    RestState: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let auth = RestState::from_ref(state).auth;
+        let grant = auth.authenticate(parts.headers.get(header::AUTHORIZATION)).await?;
+        match path_parameter(parts, "tenant").await {
+            Some(tenant) if tenant != grant.tenant.as_str() => Err(Error::OtherTenant),
+            _ => Ok(Self(grant)),
+        }
+    }
+}
+
+/// The logical id in the path.
+#[derive(Debug, Clone)]
+pub(super) struct Id(pub(super) ResourceId);
+
+impl FromRequestParts<TypeState> for Id {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &TypeState) -> Result<Self, Error> {
+        let text = path_parameter(parts, "id").await.unwrap_or_default();
+        if text.starts_with('$') {
+            return Err(Error::NotSupported(format!("an operation on {}", state.kind())));
+        }
+        if text == "_history" {
+            return Err(Error::NotSupported(format!("history of the type {}", state.kind())));
+        }
+        ResourceId::new(text).map(Self).map_err(|problem| Error::invalid("id", problem))
+    }
+}
+
+/// The version in the path.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct VersionId(pub(super) i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for VersionId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let text = path_parameter(parts, "version").await.unwrap_or_default();
+        // Whatever is no number of ours names no version.
+        let plain = text.len() < 19 && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+        let version = text.parse().ok().filter(|_| plain);
+        version.map(Self).ok_or_else(|| Error::NotFound("this version".to_owned()))
+    }
+}
+
+/// The service base URL the request came to: `https://host/fhir/R4`.
+#[derive(Debug, Clone)]
+pub(super) struct Base(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Base
+where
+    RestState: FromRef<S>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let mut base = match RestState::from_ref(state).public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", host(parts)),
+        };
+        if let Some(tenant) = path_parameter(parts, "tenant").await {
+            // Writing to a String cannot fail.
+            write!(base, "/t/{tenant}").unwrap_or_default();
+        }
+        base.push_str("/fhir/R4");
+        Ok(Self(base))
+    }
+}
+
+fn host(parts: &Parts) -> &str {
+    let from_header = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    let host = from_header.or_else(|| parts.uri.authority().map(axum::http::uri::Authority::as_str)).unwrap_or("localhost");
+    let plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
+    if plain && !host.is_empty() { host } else { "localhost" }
+}
+
+/// Proof that JSON may be answered, and whether FHIR JSON was asked for by name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Format {
+    /// `application/fhir+json` or `application/json`, not just anything.
+    pub(super) fhir: bool,
+    /// Whether other media types are welcome too.
+    pub(super) anything: bool,
+}
+
+impl Format {
+    /// What `_format`, else `Accept`, asks for. <https://hl7.org/fhir/R4/http.html#mime-type>
+    fn of(parts: &Parts) -> Self {
+        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let format = pairs.into_iter().filter(|(name, _)| name == "_format").last().map(|(_, value)| value.into_owned());
+        if let Some(format) = format {
+            // An unescaped plus sign arrives as a space.
+            return Self { fhir: format == "json" || is_json(&format.replace(' ', "+")), anything: false };
+        }
+        Self::accepted(&parts.headers)
+    }
+
+    fn accepted(headers: &HeaderMap) -> Self {
+        let accepts: Vec<&str> =
+            headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).map(str::trim).collect();
+        let ranges = accepts.iter().map(|range| range.split(';').next().unwrap_or_default().trim());
+        let anything = accepts.is_empty() || ranges.clone().any(|r| r.is_empty() || r == "*/*" || r == "application/*");
+        Self { fhir: accepts.iter().any(|range| is_json(range)), anything }
+    }
+}
+
+fn is_json(media_type: &str) -> bool {
+    let mut parts = media_type.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|t| t.eq_ignore_ascii_case("application/fhir+json") || t.eq_ignore_ascii_case("application/json"));
+    json && parts.all(|p| p.strip_prefix("fhirVersion=").is_none_or(|v| v.trim_matches('"').starts_with("4.0")))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Format {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let format = Self::of(parts);
+        if format.fhir || format.anything { Ok(format) } else { Err(Error::NotAcceptable) }
+    }
+}
+
+/// The format of a Binary, which may be asked for as whatever it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BinaryFormat {
+    /// Whether the resource was asked for rather than its content.
+    pub(super) fhir: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for BinaryFormat {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self { fhir: Format::of(parts).fhir })
+    }
+}
+
+/// `Prefer: handling=…`, what to do about parameters the server does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handling {
+    /// Refuse the request.
+    Strict,
+    /// Leave them out and say so.
+    Lenient,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Handling {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let mut wishes = parts.headers.get_all("prefer").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split([',', ';']));
+        let strict = wishes.any(|wish| wish.trim().eq_ignore_ascii_case("handling=strict"));
+        Ok(if strict { Self::Strict } else { Self::Lenient })
+    }
+}
+
+async fn path_parameter(parts: &mut Parts, name: &str) -> Option<String> {
+    let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    parameters.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_owned())
+}

@@ -1,0 +1,27 @@
+//! The FHIR R4 API. <https://hl7.org/fhir/R4/http.html>
+//!
+//! One file per interaction, named as FHIR names it. What is routed, what the CapabilityStatement says and what search
+//! understands all come from the table in `capability/`; [`routers`] refuses to start when the table lists what nothing
+//! here handles. Resources are answered as the bytes the store keeps.
+//!
+//! Who may ask: the bearer of a key, within its scopes and its tenant. `/metadata` and the definitions at their canonical
+//! URLs are open.
+
+mod capabilities;
+mod conformance;
+mod error;
+mod extract;
+mod history;
+mod parameters;
+mod read;
+mod respond;
+mod router;
+mod search_type;
+mod state;
+#[cfg(test)]
+mod tests;
+mod vread;
+
+pub use error::Error;
+pub use router::{StartError, canonical_router, check, router, routers};
+pub use state::RestState;

@@ -1,0 +1,70 @@
+//! FHIR read interaction. <https://hl7.org/fhir/R4/http.html#read>
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::error::Error;
+use super::extract::{BinaryFormat, Caller, Format, Id};
+use super::respond::{self, Version};
+use super::state::TypeState;
+use crate::auth::Access;
+use crate::store::Stored;
+
+/// `GET [base]/[type]/[id]`
+pub(super) async fn read(
+    State(state): State<TypeState>,
+    caller: Caller,
+    Id(id): Id,
+    _: Format,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    caller.require(state.kind(), Access::Read)?;
+    let stored = state.rest.store.read(caller.tenant(), state.kind(), &id).await?;
+    let stored = stored.ok_or_else(|| Error::NotFound(format!("{}/{id}", state.kind())))?;
+    Ok(resource(&headers, &stored))
+}
+
+/// `GET [base]/Binary/[id]`: the content itself, unless FHIR JSON is asked for. <https://hl7.org/fhir/R4/binary.html#rest>
+pub(super) async fn read_binary(
+    State(state): State<TypeState>,
+    caller: Caller,
+    Id(id): Id,
+    format: BinaryFormat,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    caller.require(state.kind(), Access::Read)?;
+    let stored = state.rest.store.read(caller.tenant(), state.kind(), &id).await?;
+    let stored = stored.ok_or_else(|| Error::NotFound(format!("{}/{id}", state.kind())))?;
+    if format.fhir { Ok(resource(&headers, &stored)) } else { content(&headers, &stored) }
+}
+
+/// A stored resource with its version.
+pub(super) fn resource(headers: &HeaderMap, stored: &Stored) -> Response {
+    respond::versioned(headers, &Version::of(stored), || respond::json(StatusCode::OK, stored.json()))
+}
+
+#[derive(Deserialize)]
+struct Binary {
+    #[serde(rename = "contentType")]
+    content_type: String,
+    #[serde(default)]
+    data: String,
+}
+
+fn content(headers: &HeaderMap, stored: &Stored) -> Result<Response, Error> {
+    let binary: Binary = serde_json::from_slice(&stored.json()).map_err(|_| Error::Damaged)?;
+    let data: String = binary.data.split_ascii_whitespace().collect();
+    let bytes = STANDARD.decode(data).map_err(|_| Error::Damaged)?;
+    let content_type = HeaderValue::from_str(&binary.content_type).map_err(|_| Error::Damaged)?;
+    Ok(respond::versioned(headers, &Version::of(stored), || {
+        let mut response = respond::typed(StatusCode::OK, content_type, bytes);
+        // Somebody else's content is shown, never run.
+        response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        response.headers_mut().insert("content-security-policy", HeaderValue::from_static("default-src 'none'; sandbox"));
+        response
+    }))
+}

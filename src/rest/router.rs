@@ -1,0 +1,159 @@
+//! Routes, made from the table of capabilities. What no route takes is still answered with an OperationOutcome.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{Method, Uri};
+use axum::routing::{any, get, post};
+
+use super::error::Error;
+use super::capabilities::Statement;
+use super::state::{RestState, TypeState};
+use super::{capabilities, conformance, history, read, search_type, vread};
+use crate::auth::Auth;
+use crate::capability::{Capability, CapabilityError, Conformance, Interaction, ParameterType, ResourceRow, Source};
+use crate::fhir::json::WriteError;
+use crate::store::Store;
+
+/// Most bytes of a `POST _search`.
+const SEARCH_BODY: usize = 64 * 1024;
+
+/// Why the API cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The table lists what nothing handles.
+    #[error("capability: {resource} lists {what}, which nothing handles")]
+    Unhandled {
+        /// Resource type.
+        resource: String,
+        /// Interaction or search parameter.
+        what: String,
+    },
+    /// The table itself is at fault.
+    #[error("capability table")]
+    Table(#[from] CapabilityError),
+    /// The CapabilityStatement cannot be written.
+    #[error("CapabilityStatement cannot be written")]
+    Statement(#[from] WriteError),
+}
+
+/// The API of one tenant at `/fhir/R4` and of any at `/t/{tenant}/fhir/R4`, and our definitions at their canonical URLs.
+///
+/// # Errors
+/// [`StartError`].
+pub fn routers(store: Store, auth: Auth, public_url: Option<String>, definitions: Vec<Conformance>) -> Result<Router, StartError> {
+    let state = RestState::new(store, auth, public_url, definitions)?;
+    let mut all = canonical_router(state.clone());
+    for base in ["/fhir/R4", "/t/{tenant}/fhir/R4"] {
+        // Nesting leaves the base with a slash to whoever mounts.
+        let slash = any(no_route).with_state(state.clone());
+        all = all.route(&format!("{base}/"), slash).nest(base, router(state.clone())?);
+    }
+    Ok(all)
+}
+
+/// The API, to be mounted at a base URL.
+///
+/// # Errors
+/// The table lists what nothing handles.
+pub fn router(state: RestState) -> Result<Router, StartError> {
+    let mut router: Router<RestState> = Router::new().route("/metadata", get(capabilities::capabilities)).route("/", any(no_route));
+    for row in state.capability.resources() {
+        router = router.merge(of_type(&state, row)?);
+    }
+    Ok(router.method_not_allowed_fallback(no_method).fallback(no_route).with_state(state))
+}
+
+/// Our definitions where their canonical URLs point.
+pub fn canonical_router(state: RestState) -> Router {
+    let kinds: Vec<String> = state.capability.resources().filter(|r| r.source == Source::Conformance).map(|r| r.resource.clone()).collect();
+    let mut router = Router::new();
+    for kind in kinds {
+        router = router.route(&format!("/fhir/{kind}/{{id}}"), get(conformance::canonical).fallback(no_method));
+    }
+    router.with_state(state)
+}
+
+fn of_type(state: &RestState, row: &ResourceRow) -> Result<Router<RestState>, StartError> {
+    check_row(row)?;
+    let kind = &row.resource;
+    let mut router = Router::new();
+    for interaction in &row.interactions {
+        router = match (row.source, interaction) {
+            (Source::Store, Interaction::Read) if kind == "Binary" => router.route(&format!("/{kind}/{{id}}"), get(read::read_binary)),
+            (Source::Store, Interaction::Read) => router.route(&format!("/{kind}/{{id}}"), get(read::read)),
+            (Source::Store, Interaction::Vread) => router.route(&format!("/{kind}/{{id}}/_history/{{version}}"), get(vread::vread)),
+            (Source::Store, Interaction::HistoryInstance) => router.route(&format!("/{kind}/{{id}}/_history"), get(history::history_instance)),
+            (Source::Store, Interaction::SearchType) => {
+                let by_post = post(search_type::search_type_by_post).layer(DefaultBodyLimit::max(SEARCH_BODY));
+                router.route(&format!("/{kind}"), get(search_type::search_type)).route(&format!("/{kind}/_search"), by_post)
+            }
+            (Source::Conformance, Interaction::Read) => router.route(&format!("/{kind}/{{id}}"), get(conformance::read)),
+            (Source::Conformance, Interaction::SearchType) => router.route(&format!("/{kind}"), get(conformance::search_type)),
+            (Source::Conformance, Interaction::Vread | Interaction::HistoryInstance) => router, // refused by check_row
+        };
+    }
+    Ok(router.with_state(TypeState { rest: state.clone(), row: Arc::new(row.clone()) }))
+}
+
+/// Whether everything the built-in table lists is handled.
+///
+/// # Errors
+/// [`StartError`] names what is not.
+pub fn check() -> Result<(), StartError> {
+    let capability = Capability::builtin()?;
+    Statement::new(&capability)?;
+    capability.resources().try_for_each(check_row)
+}
+
+/// Definitions of ours have no versions. URIs are compared among them only, everything else among stored resources only,
+/// `_id` in both.
+fn check_row(row: &ResourceRow) -> Result<(), StartError> {
+    let refuse = |what: &str| Err(StartError::Unhandled { resource: row.resource.clone(), what: what.to_owned() });
+    let versions = row.interactions.iter().find(|i| matches!(i, Interaction::Vread | Interaction::HistoryInstance));
+    if let Some(interaction) = versions.filter(|_| row.source == Source::Conformance) {
+        return refuse(interaction.code());
+    }
+    let unhandled = |p: &&crate::capability::Parameter| match row.source {
+        Source::Store => p.kind == ParameterType::Uri,
+        Source::Conformance => p.kind != ParameterType::Uri && p.name != "_id",
+    };
+    match row.parameters.iter().find(unhandled) {
+        Some(p) => refuse(&p.name),
+        None => Ok(()),
+    }
+}
+
+async fn no_method(method: Method, uri: Uri) -> Error {
+    let mut segments = uri.path().split('/').filter(|s| !s.is_empty());
+    let kind = segments.next().unwrap_or_default();
+    // The id of somebody's resource is not repeated.
+    let path = if segments.next().is_some() { format!("{kind}/[id]") } else { kind.to_owned() };
+    Error::Method { method: method.to_string(), path }
+}
+
+async fn no_route(State(state): State<RestState>, method: Method, uri: Uri) -> Error {
+    let segments: Vec<&str> = uri.path().split('/').filter(|s| !s.is_empty()).collect();
+    let last = segments.last().copied().unwrap_or_default();
+    match segments.as_slice() {
+        [] | [.., "R4"] if method == Method::POST => Error::NotImplemented("batch and transaction"),
+        [] | [.., "R4"] => Error::NotImplemented("search over all types"),
+        ["_history"] => Error::NotImplemented("history of the whole system"),
+        ["_search"] => Error::NotImplemented("search over all types"),
+        _ if last.starts_with('$') => Error::NotSupported(format!("operation {}", plain(last))),
+        [kind, ..] if !known(&state.capability, kind) => Error::UnknownType(plain(kind)),
+        [kind, "_history"] => Error::NotSupported(format!("history of {kind}")),
+        [kind] => Error::NotSupported(format!("search in {kind}")),
+        [kind, ..] => Error::NotSupported(format!("this path of {kind}")),
+    }
+}
+
+fn known(capability: &Capability, kind: &str) -> bool {
+    capability.resource(kind).is_some()
+}
+
+/// A path segment fit to be repeated: names only, and not much of them.
+fn plain(segment: &str) -> String {
+    segment.chars().filter(|c| c.is_ascii_alphanumeric() || "$-_.".contains(*c)).take(64).collect()
+}

@@ -1,0 +1,95 @@
+//! FHIR search-type interaction, by GET and by POST. <https://hl7.org/fhir/R4/http.html#search>
+//!
+//! `Bundle.total` is there when the first page holds everything, and when `_total=accurate|estimate` or `_summary=count`
+//! asks for it; counting costs as much as there are matches, so it is not done unasked. Included resources the caller has
+//! no scope to read are left out.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::error::Error;
+use super::extract::{Base, Caller, Format, Handling};
+use super::parameters::{Pairs, SearchParameters, link, pairs};
+use super::respond;
+use super::state::TypeState;
+use crate::auth::Access;
+use crate::fhir::bundle::{BundleWriter, SearchMode};
+use crate::fhir::outcome::outcome_json;
+use crate::store::search::Page;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// `GET [base]/[type]?[parameters]`
+pub(super) async fn search_type(
+    State(state): State<TypeState>,
+    caller: Caller,
+    _: Format,
+    handling: Handling,
+    base: Base,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
+    search(&state, &caller, handling, base, pairs(query.as_deref())).await
+}
+
+/// `POST [base]/[type]/_search`
+pub(super) async fn search_type_by_post(
+    State(state): State<TypeState>,
+    caller: Caller,
+    _: Format,
+    handling: Handling,
+    base: Base,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Error> {
+    let mut all = pairs(query.as_deref());
+    all.extend(form(&headers, body)?);
+    search(&state, &caller, handling, base, all).await
+}
+
+fn form(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Pairs, Error> {
+    let body = body.map_err(|rejection| match rejection.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+        _ => Error::Body,
+    })?;
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or(FORM);
+    if !content_type.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case(FORM)) {
+        return Err(Error::UnsupportedMediaType(FORM));
+    }
+    std::str::from_utf8(&body).map(|text| pairs(Some(text))).map_err(|_| Error::Body)
+}
+
+async fn search(state: &TypeState, caller: &Caller, handling: Handling, Base(base): Base, pairs: Pairs) -> Result<Response, Error> {
+    caller.require(state.kind(), Access::Search)?;
+    let parameters = SearchParameters::parse(&state.rest.capability, &state.row, &base, pairs)?;
+    if handling == Handling::Strict && !parameters.ignored.is_empty() {
+        return Err(Error::Unsupported(parameters.refused()));
+    }
+    let mut page = state.rest.store.search(caller.tenant(), &parameters.search).await?;
+    page.included.retain(|resource| caller.may(&resource.kind, Access::Read));
+    Ok(respond::json(StatusCode::OK, bundle(&base, &parameters, &page)))
+}
+
+fn bundle(base: &str, parameters: &SearchParameters, page: &Page) -> Vec<u8> {
+    let path = format!("{base}/{}", parameters.search.kind);
+    let mut links = vec![("self", link(&path, &parameters.used, parameters.cursor.as_deref()))];
+    if let Some(next) = &page.next {
+        links.push(("next", link(&path, &parameters.used, Some(&next.encode(&parameters.fingerprint)))));
+    }
+    let mut bundle = BundleWriter::new("searchset", page.total, &links);
+    for (resources, mode) in [(&page.matches, SearchMode::Match), (&page.included, SearchMode::Include)] {
+        for resource in resources {
+            bundle.search_entry(&format!("{base}/{}", resource.reference()), &resource.json(), mode);
+        }
+    }
+    if !parameters.ignored.is_empty() {
+        bundle.search_entry(OUTCOME_URL, &outcome_json(&parameters.ignored), SearchMode::Outcome);
+    }
+    bundle.finish()
+}
+
+/// `fullUrl` of the outcome entry: it is nowhere to be read.
+pub(super) const OUTCOME_URL: &str = "urn:uuid:6a0c2a1e-5d0e-5f43-9d1c-3f1f0a7f2b11";

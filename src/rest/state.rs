@@ -1,0 +1,57 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+
+use super::capabilities::Statement;
+use super::conformance::Definitions;
+use super::router::StartError;
+use crate::auth::Auth;
+use crate::capability::{Capability, Conformance, ResourceRow};
+use crate::store::Store;
+
+/// What every interaction needs; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct RestState {
+    pub(super) store: Store,
+    pub(super) auth: Auth,
+    pub(super) capability: Arc<Capability>,
+    pub(super) definitions: Arc<Definitions>,
+    pub(super) statement: Arc<Statement>,
+    /// Scheme, host and port clients know the server by; from the `Host` header where not configured.
+    pub(super) public_url: Option<Arc<str>>,
+}
+
+impl RestState {
+    /// Serves `store` and `definitions` to whoever `auth` lets in.
+    ///
+    /// # Errors
+    /// The CapabilityStatement cannot be written.
+    pub fn new(store: Store, auth: Auth, public_url: Option<String>, definitions: Vec<Conformance>) -> Result<Self, StartError> {
+        let capability = Arc::clone(store.capability());
+        let statement = Arc::new(Statement::new(&capability)?);
+        let definitions = Arc::new(Definitions::new(definitions));
+        Ok(Self { store, auth, capability, definitions, statement, public_url: public_url.map(Into::into) })
+    }
+}
+
+/// What the interactions of one resource type need.
+#[derive(Debug, Clone)]
+pub(super) struct TypeState {
+    pub(super) rest: RestState,
+    pub(super) row: Arc<ResourceRow>,
+}
+
+impl TypeState {
+    /// The resource type.
+    pub(super) fn kind(&self) -> &str {
+        &self.row.resource
+    }
+}
+
+impl FromRef<TypeState> for RestState {
+    fn from_ref(state: &TypeState) -> Self {
+        state.rest.clone()
+    }
+}

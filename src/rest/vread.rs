@@ -1,0 +1,26 @@
+//! FHIR vread interaction. <https://hl7.org/fhir/R4/http.html#vread>
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::error::Error;
+use super::extract::{Caller, Format, Id, VersionId};
+use super::read::resource;
+use super::state::TypeState;
+use crate::auth::Access;
+
+/// `GET [base]/[type]/[id]/_history/[version]`
+pub(super) async fn vread(
+    State(state): State<TypeState>,
+    caller: Caller,
+    Id(id): Id,
+    VersionId(version): VersionId,
+    _: Format,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    caller.require(state.kind(), Access::Read)?;
+    let stored = state.rest.store.vread(caller.tenant(), state.kind(), &id, version).await?;
+    let stored = stored.ok_or_else(|| Error::NotFound(format!("{}/{id}/_history/{version}", state.kind())))?;
+    Ok(resource(&headers, &stored))
+}

@@ -1,0 +1,124 @@
+//! A running `afferent serve` with a data directory of its own, ended when the last test lets go of it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use tempfile::TempDir;
+
+use super::{Client, eventually};
+
+/// A server process.
+pub(crate) struct Server {
+    process: Mutex<Child>,
+    address: String,
+    data: Arc<TempDir>,
+    registry: Option<PathBuf>,
+}
+
+static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+static TENANTS: AtomicU32 = AtomicU32::new(1);
+
+impl Server {
+    /// The server tests share; each works in a tenant of its own.
+    pub(crate) fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(running) = shared.upgrade() {
+            return running;
+        }
+        let started = Arc::new(Self::start());
+        *shared = Arc::downgrade(&started);
+        started
+    }
+
+    /// A server for one test alone.
+    pub(crate) fn start() -> Self {
+        Self::start_with(Arc::new(tempfile::tempdir().unwrap()), None)
+    }
+
+    /// A server with further registry rows.
+    pub(crate) fn with_registry(registry: &Path) -> Self {
+        Self::start_with(Arc::new(tempfile::tempdir().unwrap()), Some(registry.to_owned()))
+    }
+
+    /// Ends the process as a power cut would, and starts another on the same data.
+    pub(crate) fn restart_after_kill(&self) -> Self {
+        self.kill();
+        Self::start_with(Arc::clone(&self.data), self.registry.clone())
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&self) {
+        let mut process = self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _ = process.kill();
+        let _ = process.wait();
+    }
+
+    /// A client with a new key for everything in the default tenant.
+    pub(crate) fn client(&self) -> Client {
+        self.client_of("default")
+    }
+
+    /// A client in a tenant nobody else uses.
+    pub(crate) fn tenant(&self) -> Client {
+        self.client_of(&format!("test-{}", TENANTS.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// A client with the key of one that talked to the server before it was restarted.
+    pub(crate) fn client_again(&self, before: &Client) -> Client {
+        Client::new(&self.address, &before.key)
+    }
+
+    fn client_of(&self, tenant: &str) -> Client {
+        let key = admin(self.data.path(), &["key", "create", "--sandbox", "--tenant", tenant]);
+        Client::new(&self.address, &key)
+    }
+
+    fn start_with(data: Arc<TempDir>, registry: Option<PathBuf>) -> Self {
+        let log = data.path().join("serve.log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_afferent"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data.path());
+        if let Some(registry) = &registry {
+            command.arg("--registry").arg(registry);
+        }
+        command.env("NO_COLOR", "1").env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null());
+        let mut process = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let address = eventually("the server to serve", || {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            let gone = process.try_wait().unwrap();
+            assert!(gone.is_none(), "the server ended at once, {gone:?}:\n{text}");
+            address_in(&text)
+        });
+        Self { process: Mutex::new(process), address, data, registry }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The address in the line `… serving address=127.0.0.1:PORT`.
+fn address_in(log: &str) -> Option<String> {
+    let line = log.lines().find(|line| line.contains("serving"))?;
+    let start = line.find("127.0.0.1:")?;
+    let address: String = line[start..].chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
+    Some(address)
+}
+
+/// Runs `afferent admin … --data DIR`; gives what it prints.
+#[track_caller]
+fn admin(data: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_afferent"))
+        .arg("admin")
+        .args(arguments)
+        .arg("--data")
+        .arg(data)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "admin {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}

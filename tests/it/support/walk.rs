@@ -1,0 +1,61 @@
+//! Everything a server serves, in a form that two servers can be compared by.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Client;
+
+/// What is derived, and comes by searching; a Binary comes by the DocumentReference that names it.
+const SEARCHED: [&str; 6] = ["Observation", "Provenance", "DocumentReference", "Device", "Patient", "Organization"];
+
+/// Every resource as served, byte for byte but for `meta.lastUpdated`, by reference.
+#[track_caller]
+pub(crate) fn everything(client: &Client) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for kind in SEARCHED {
+        for resource in client.search(&format!("{kind}?_count=200")) {
+            let reference = format!("{kind}/{}", resource["id"].as_str().unwrap());
+            if let Some(binary) = attachment(&resource) {
+                let bytes = raw(client, &binary);
+                assert!(all.insert(binary, bytes).is_none(), "{reference} shares its attachment");
+            }
+            let bytes = raw(client, &reference);
+            assert!(all.insert(reference.clone(), bytes).is_none(), "{reference} came twice");
+        }
+    }
+    all
+}
+
+/// The same without what tells one version from another: for late data, which makes new versions.
+pub(crate) fn without_versions(all: BTreeMap<String, String>) -> BTreeMap<String, Value> {
+    let strip = |(reference, text): (String, String)| {
+        let mut resource: Value = serde_json::from_str(&text).unwrap();
+        resource["meta"].as_object_mut().unwrap().remove("versionId");
+        if resource["resourceType"] == "Observation" {
+            resource.as_object_mut().unwrap().remove("status");
+        }
+        (reference, resource)
+    };
+    all.into_iter().map(strip).collect()
+}
+
+#[track_caller]
+fn raw(client: &Client, reference: &str) -> String {
+    let path = format!("/fhir/R4/{reference}");
+    let reply = client.get_with(&path, "accept", "application/fhir+json").expect(200);
+    without_last_updated(&reply.text())
+}
+
+fn without_last_updated(text: &str) -> String {
+    const MEMBER: &str = "\"lastUpdated\":\"";
+    let (before, rest) = text.split_once(MEMBER).unwrap_or_else(|| panic!("no lastUpdated in {text}"));
+    let (_, after) = rest.split_once('"').unwrap();
+    format!("{before}{after}")
+}
+
+fn attachment(resource: &Value) -> Option<String> {
+    let url = resource["content"][0]["attachment"]["url"].as_str()?;
+    let from = url.find("Binary/")?;
+    Some(url[from..].to_owned())
+}
