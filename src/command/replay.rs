@@ -29,7 +29,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Arguments of `afferent replay`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// WFDB record (`101` or `101.hea`), CSV table, or NDJSON file of packets
+    /// WFDB record (`101` or `101.hea`), EDF file, CSV table, or NDJSON file of packets
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Address of the server
