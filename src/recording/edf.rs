@@ -55,7 +55,7 @@ pub(super) fn open(path: &Path, registry: &Registry) -> Result<Recording, Record
     let mut counts = Vec::with_capacity(signals);
     for signal in 0..signals {
         let count = number(at(216, 8, signal), "samples in a record")?;
-        if !(1.0..=1e6).contains(&count) || !(record_s > 0.0) {
+        if !(1.0..=1e6).contains(&count) || record_s <= 0.0 {
             return Err(malformed("a record without samples or duration".to_owned()));
         }
         counts.push(count as u64);
