@@ -113,7 +113,7 @@ async fn load(args: &Args) -> anyhow::Result<Report> {
     let began_wall = wall.now().plus(100_000);
     let watched = args.pid.map(Watch::start).transpose()?;
     let own = Watch::start(std::process::id()).ok();
-    let (results, mut arrived) = mpsc::unbounded_channel();
+    let (results, mut arrived) = mpsc::channel(1024);
     let mut tasks = Vec::new();
     for (index, connection) in workers.into_iter().enumerate() {
         let (fleet, results) = (fleet.clone(), results.clone());
@@ -206,7 +206,7 @@ async fn work(
     began: Instant,
     began_wall: time::Instant,
     batch: bool,
-    results: &mpsc::UnboundedSender<Sent>,
+    results: &mpsc::Sender<Sent>,
 ) {
     for second in 0..fleet.seconds() {
         let mut rest = mine;
@@ -219,7 +219,7 @@ async fn work(
             let packets: Vec<Packet> = now.iter().map(|device| fleet.packet(*device, second, began_wall)).collect();
             tokio::time::sleep_until(due).await;
             let sent = connection.send(packets, due).await;
-            if results.send(sent).is_err() {
+            if results.send(sent).await.is_err() {
                 return;
             }
         }
