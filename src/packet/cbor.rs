@@ -76,7 +76,7 @@ fn typed_array(tag: u64, bytes: &[u8]) -> Result<Vec<Json>, BatchError> {
     macro_rules! items {
         ($type:ty, $from:ident) => {{
             const WIDTH: usize = size_of::<$type>();
-            if bytes.len() % WIDTH != 0 {
+            if !bytes.len().is_multiple_of(WIDTH) {
                 return Err(malformed(format!("a typed array of {} bytes is not a multiple of {WIDTH}", bytes.len())));
             }
             let values = bytes.as_chunks::<WIDTH>().0.iter().map(|chunk| <$type>::$from(*chunk));
