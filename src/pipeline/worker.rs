@@ -69,7 +69,7 @@ impl Worker {
                 Work::Load(streams) => {
                     for stream in streams {
                         self.load(stream, None);
-                        self.parts.progress.finished(1);
+                        self.done(1);
                     }
                 }
             }
@@ -83,11 +83,11 @@ impl Worker {
         }
         let Some(live) = self.live.get_mut(&stream) else {
             // Orphaned: it stays in the journal until its device is on a patient.
-            self.parts.progress.finished(1);
+            self.done(1);
             return;
         };
         if entry.position <= live.position {
-            self.parts.progress.finished(1);
+            self.done(1);
             return;
         }
         let sequence = entry.sequence;
@@ -95,7 +95,7 @@ impl Worker {
         if live.sequencer.offer(sequence, entry) == Arrival::Late {
             self.parts.telemetry.rewound();
             self.load(stream, Some(sequence));
-            self.parts.progress.finished(1);
+            self.done(1);
             return;
         }
         self.pump(stream, 1);
@@ -157,12 +157,19 @@ impl Worker {
     fn pump(&mut self, stream: StreamId, mut packets: usize) {
         while let Some((_, entry)) = self.live.get_mut(&stream).and_then(|live| live.sequencer.next()) {
             if let Some(commit) = self.process(stream, &entry) {
-                let finished = Finished { commit, packets: std::mem::take(&mut packets) };
+                let finished = Finished { commit: Some(commit), packets: std::mem::take(&mut packets) };
                 // The committer only goes away when the server stops; then the journal still has the packet.
                 let _ = self.commits.blocking_send(finished);
             }
         }
-        self.parts.progress.finished(packets);
+        self.done(packets);
+    }
+
+    /// Packets are done with when all that was handed over before is stored, so word of it takes the same way.
+    fn done(&self, packets: usize) {
+        if packets > 0 {
+            let _ = self.commits.blocking_send(Finished { commit: None, packets });
+        }
     }
 
     fn process(&mut self, stream: StreamId, entry: &Entry) -> Option<Commit> {

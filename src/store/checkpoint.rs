@@ -44,7 +44,7 @@ impl Store {
     /// # Errors
     /// The database failed; nothing was stored.
     pub async fn commit(&self, commits: Vec<Commit>) -> Result<Upserted, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let now = self.clock.now();
         let mut total = Upserted::default();
         for commit in commits {

@@ -75,6 +75,14 @@ impl Store {
         &self.capability
     }
 
+    /// Starts a transaction that writes.
+    ///
+    /// It takes the write lock at once and waits for it: `admin` may be writing to the same file. A transaction that
+    /// reads first and asks for the lock later is refused when somebody wrote in between.
+    async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
     /// Waits for running statements and closes the database.
     pub async fn close(&self) {
         self.readers.close().await;
