@@ -2,6 +2,7 @@
 //!
 //! One connection writes, many read. Writers queue for the connection, which is also what makes group commit work: while
 //! one transaction is being made durable the next one gathers.
+#![expect(clippy::disallowed_methods, reason = "the one home of SQL")]
 
 mod checkpoint;
 pub mod date;
