@@ -92,8 +92,7 @@ impl App {
             .merge(operations(store.clone(), telemetry))
             .layer(CompressionLayer::new())
             .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
-        let listener =
-            TcpListener::bind(config.listen).await.with_context(|| format!("listen: {}", config.listen))?;
+        let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen: {}", config.listen))?;
         Ok(Self { listener, router, store })
     }
 

@@ -189,7 +189,8 @@ impl Capability {
         let common = capability.resources.remove(COMMON).map(|row| row.parameters).unwrap_or_default();
         for row in capability.resources.values_mut() {
             if row.interactions.contains(&Interaction::SearchType) {
-                row.parameters.extend(common.iter().filter(|p| row.source == Source::Store || p.name == "_id").cloned());
+                row.parameters
+                    .extend(common.iter().filter(|p| row.source == Source::Store || p.name == "_id").cloned());
             }
         }
         Ok(capability)
@@ -270,7 +271,9 @@ mod tests {
         let observation = capability.resource("Observation").unwrap();
         assert_eq!(observation.parameter("date").unwrap().column, Some(Column::Date));
         assert!(observation.parameter("_lastUpdated").is_some());
-        assert!(capability.references_to("Observation").any(|(row, p)| row.resource == "Provenance" && p.name == "target"));
+        assert!(
+            capability.references_to("Observation").any(|(row, p)| row.resource == "Provenance" && p.name == "target")
+        );
         assert!(capability.resource(COMMON).is_none());
     }
 }

@@ -156,7 +156,12 @@ fn packets(heart: &Heart, start: Instant, second: i64) -> Vec<Value> {
     let ecg = wave(ECG_HZ, &|t| heart.ecg(t) + 0.01 * (t * 7919.0).sin());
     let ppg = wave(PPG_HZ, &|t| heart.ppg(t));
     let mut packets = vec![
-        packet("demo-patch", "ecg", second, json!({"signal": "ecg", "rate_hz": ECG_HZ, "unit": "mV", "lead": "II", "values": ecg})),
+        packet(
+            "demo-patch",
+            "ecg",
+            second,
+            json!({"signal": "ecg", "rate_hz": ECG_HZ, "unit": "mV", "lead": "II", "values": ecg}),
+        ),
         packet("demo-clip", "ppg", second, json!({"signal": "ppg", "rate_hz": PPG_HZ, "unit": "1", "values": ppg})),
     ];
     if second % 5 == 0 {

@@ -141,8 +141,13 @@ mod tests {
 
     #[test]
     fn nan_and_garbage_are_refused() {
-        assert!(parse_one(Format::Cbor, &packet(Value::Array(vec![Value::Float(f64::NAN)])), Limits::default()).is_err());
-        assert!(parse_one(Format::Cbor, &packet(Value::Tag(77, Box::new(Value::Bytes(vec![1])))), Limits::default()).is_err());
+        assert!(
+            parse_one(Format::Cbor, &packet(Value::Array(vec![Value::Float(f64::NAN)])), Limits::default()).is_err()
+        );
+        assert!(
+            parse_one(Format::Cbor, &packet(Value::Tag(77, Box::new(Value::Bytes(vec![1])))), Limits::default())
+                .is_err()
+        );
         assert!(parse_one(Format::Cbor, b"\xff\xff", Limits::default()).is_err());
     }
 }

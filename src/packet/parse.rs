@@ -184,7 +184,10 @@ fn checked(mut packet: RawPacket, limits: Limits) -> Result<RawPacket, PacketErr
     }
     for (index, value) in samples.values.iter().enumerate() {
         if value.is_some_and(|v| !v.is_finite()) {
-            return Err(PacketError::at(format!("samples.values[{index}]"), "is not a finite number; write null for a missing sample"));
+            return Err(PacketError::at(
+                format!("samples.values[{index}]"),
+                "is not a finite number; write null for a missing sample",
+            ));
         }
     }
     if let Some((component, _)) = samples.components.iter().find(|(_, v)| !v.is_finite()) {

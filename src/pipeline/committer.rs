@@ -50,7 +50,11 @@ async fn store(parts: &Parts, commits: Vec<Commit>) {
                 return;
             }
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, streams = commits.len(), "commit failed, trying again");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    streams = commits.len(),
+                    "commit failed, trying again"
+                );
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(10));
             }

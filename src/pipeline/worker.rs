@@ -11,10 +11,10 @@ use tokio::sync::mpsc;
 
 use super::committer::Finished;
 use super::{Parts, Work};
+use crate::algorithm::PacketSeen;
 use crate::fhir::Element;
 use crate::packet::RawPacket;
 use crate::pipeline::track::Track;
-use crate::algorithm::PacketSeen;
 use crate::projection::{self, Batch, Organization};
 use crate::registry::{Registry, StripPaper};
 use crate::resource::Resource;
@@ -47,7 +47,11 @@ struct Worker {
     known: BTreeMap<String, Element>,
 }
 
-pub(super) fn start(number: usize, parts: &Parts, commits: mpsc::Sender<Finished>) -> std::io::Result<mpsc::Sender<Work>> {
+pub(super) fn start(
+    number: usize,
+    parts: &Parts,
+    commits: mpsc::Sender<Finished>,
+) -> std::io::Result<mpsc::Sender<Work>> {
     let (tx, rx) = mpsc::channel(QUEUE);
     let worker = Worker {
         parts: parts.clone(),
@@ -176,7 +180,8 @@ impl Worker {
         let registry = Arc::clone(&self.parts.registry);
         let live = self.live.get_mut(&stream)?;
         let seen = PacketSeen { sequence: entry.sequence, sha256: entry.sha256 };
-        let batches = RawPacket::from_canonical(&entry.packet).and_then(|packet| live.track.push(&registry, &packet, &seen));
+        let batches =
+            RawPacket::from_canonical(&entry.packet).and_then(|packet| live.track.push(&registry, &packet, &seen));
         let batches = match batches {
             Ok(batches) => batches,
             Err(error) => {
@@ -254,7 +259,8 @@ fn draw_strip(
     quality: Quality,
 ) -> Option<Vec<u8>> {
     let row = registry.signal(&block.signal)?;
-    let unit = row.unit.as_ref().map_or("", |u| u.display.as_str());
+    // UCUM's "1" says that there is no unit.
+    let unit = row.unit.as_ref().filter(|u| u.code != "1").map_or("", |u| u.display.as_str());
     let paper = match paper {
         StripPaper::Ecg => Paper::Ecg,
         StripPaper::Amplitude => Paper::Amplitude { unit },

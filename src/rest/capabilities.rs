@@ -36,13 +36,18 @@ impl Statement {
     }
 
     fn at(&self, base: &str) -> Vec<u8> {
-        // The base is made of host characters only, so it needs no escapes in JSON.
-        [self.before.as_str(), base, self.after.as_str()].concat().into_bytes()
+        let base: String = base.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect();
+        [&self.before, &base, &self.after].map(String::as_str).concat().into_bytes()
     }
 }
 
 /// `GET [base]/metadata`
-pub(super) async fn capabilities(State(state): State<RestState>, Base(base): Base, _: Format, headers: HeaderMap) -> Response {
+pub(super) async fn capabilities(
+    State(state): State<RestState>,
+    Base(base): Base,
+    _: Format,
+    headers: HeaderMap,
+) -> Response {
     let statement = state.statement.at(&base);
     respond::versioned(&headers, &Version::of_bytes(&statement), || respond::json(StatusCode::OK, statement.clone()))
 }
@@ -64,7 +69,8 @@ fn statement(capability: &Capability) -> Element {
 }
 
 fn rest(capability: &Capability) -> Element {
-    let service = coded("http://terminology.hl7.org/CodeSystem/restful-security-service", "SMART-on-FHIR", Some("SMART-on-FHIR"));
+    let service =
+        coded("http://terminology.hl7.org/CodeSystem/restful-security-service", "SMART-on-FHIR", Some("SMART-on-FHIR"));
     let about = "A bearer token with SMART App Launch 2 scopes such as system/Observation.rs.";
     element([
         ("mode", text("server")),

@@ -79,7 +79,9 @@ pub(super) async fn search_type(
 }
 
 fn serve(headers: &HeaderMap, definition: &Conformance) -> Response {
-    respond::versioned(headers, &Version::of_bytes(&definition.json), || respond::json(StatusCode::OK, definition.json.clone()))
+    respond::versioned(headers, &Version::of_bytes(&definition.json), || {
+        respond::json(StatusCode::OK, definition.json.clone())
+    })
 }
 
 fn bundle(base: &str, kind: &str, wanted: &DefinitionParameters, found: &[&Conformance]) -> Vec<u8> {

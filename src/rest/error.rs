@@ -90,7 +90,9 @@ impl Error {
             Self::NotFound(_) | Self::UnknownType(_) | Self::NotSupported(_) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
-            Self::Invalid { .. } | Self::Unsupported(_) | Self::Body | Self::Store(StoreError::TooMany { .. }) => StatusCode::BAD_REQUEST,
+            Self::Invalid { .. } | Self::Unsupported(_) | Self::Body | Self::Store(StoreError::TooMany { .. }) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -103,14 +105,13 @@ impl Error {
             Self::Denied(Denied::Missing | Denied::Invalid) => "login",
             Self::Forbidden { .. } | Self::OtherTenant => "forbidden",
             Self::NotFound(_) => "not-found",
-            Self::UnknownType(_) | Self::NotSupported(_) | Self::Method { .. } | Self::NotImplemented(_) => "not-supported",
-            Self::NotAcceptable | Self::UnsupportedMediaType(_) => "not-supported",
             Self::Invalid { .. } => "value",
             Self::TooLarge => "too-long",
             Self::Body => "structure",
             Self::Store(StoreError::TooMany { .. }) => "too-costly",
             Self::Denied(Denied::Store(_)) | Self::Store(_) | Self::Damaged => "exception",
             Self::Unsupported(issues) => return issues.clone(),
+            _ => "not-supported",
         };
         // What went wrong inside is for the log, not for the client.
         let details = match self {

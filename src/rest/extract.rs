@@ -1,7 +1,6 @@
 //! What handlers take from a request: who asks, for which resource, in which format, under which URL.
 
 use std::convert::Infallible;
-use std::fmt::Write as _;
 
 use axum::extract::{FromRef, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -96,16 +95,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Base
 where
     RestState: FromRef<S>,
 {
-    type Rejection = Infallible;
+    type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let mut base = match RestState::from_ref(state).public_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{}", host(parts)),
         };
         if let Some(tenant) = path_parameter(parts, "tenant").await {
-            // Writing to a String cannot fail.
-            write!(base, "/t/{tenant}").unwrap_or_default();
+            let tenant = TenantId::new(tenant).map_err(|_| Error::NotFound("this tenant".to_owned()))?;
+            base.push_str("/t/");
+            base.push_str(tenant.as_str());
         }
         base.push_str("/fhir/R4");
         Ok(Self(base))
@@ -114,7 +114,8 @@ where
 
 fn host(parts: &Parts) -> &str {
     let from_header = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    let host = from_header.or_else(|| parts.uri.authority().map(axum::http::uri::Authority::as_str)).unwrap_or("localhost");
+    let host =
+        from_header.or_else(|| parts.uri.authority().map(axum::http::uri::Authority::as_str)).unwrap_or("localhost");
     let plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
     if plain && !host.is_empty() { host } else { "localhost" }
 }
@@ -132,7 +133,8 @@ impl Format {
     /// What `_format`, else `Accept`, asks for. <https://hl7.org/fhir/R4/http.html#mime-type>
     fn of(parts: &Parts) -> Self {
         let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        let format = pairs.into_iter().filter(|(name, _)| name == "_format").last().map(|(_, value)| value.into_owned());
+        let format =
+            pairs.into_iter().filter(|(name, _)| name == "_format").last().map(|(_, value)| value.into_owned());
         if let Some(format) = format {
             // An unescaped plus sign arrives as a space.
             return Self { fhir: format == "json" || is_json(&format.replace(' ', "+")), anything: false };
@@ -141,8 +143,13 @@ impl Format {
     }
 
     fn accepted(headers: &HeaderMap) -> Self {
-        let accepts: Vec<&str> =
-            headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).map(str::trim).collect();
+        let accepts: Vec<&str> = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|v| v.to_str().ok())
+            .flat_map(|v| v.split(','))
+            .map(str::trim)
+            .collect();
         let ranges = accepts.iter().map(|range| range.split(';').next().unwrap_or_default().trim());
         let anything = accepts.is_empty() || ranges.clone().any(|r| r.is_empty() || r == "*/*" || r == "application/*");
         Self { fhir: accepts.iter().any(|range| is_json(range)), anything }
@@ -151,7 +158,9 @@ impl Format {
 
 fn is_json(media_type: &str) -> bool {
     let mut parts = media_type.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|t| t.eq_ignore_ascii_case("application/fhir+json") || t.eq_ignore_ascii_case("application/json"));
+    let json = parts
+        .next()
+        .is_some_and(|t| t.eq_ignore_ascii_case("application/fhir+json") || t.eq_ignore_ascii_case("application/json"));
     json && parts.all(|p| p.strip_prefix("fhirVersion=").is_none_or(|v| v.trim_matches('"').starts_with("4.0")))
 }
 
@@ -192,7 +201,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Handling {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let mut wishes = parts.headers.get_all("prefer").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split([',', ';']));
+        let mut wishes =
+            parts.headers.get_all("prefer").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split([',', ';']));
         let strict = wishes.any(|wish| wish.trim().eq_ignore_ascii_case("handling=strict"));
         Ok(if strict { Self::Strict } else { Self::Lenient })
     }

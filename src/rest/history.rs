@@ -34,7 +34,13 @@ pub(super) async fn history_instance(
 }
 
 /// Versions are numbered from 1 without gaps, so the current one's number is how many there are.
-fn bundle(base: &str, (kind, id): (&str, &ResourceId), parameters: &HistoryParameters, newest: i64, versions: &[Stored]) -> Vec<u8> {
+fn bundle(
+    base: &str,
+    (kind, id): (&str, &ResourceId),
+    parameters: &HistoryParameters,
+    newest: i64,
+    versions: &[Stored],
+) -> Vec<u8> {
     let path = format!("{base}/{kind}/{id}/_history");
     let mut links = vec![("self", link(&path, &parameters.used, None))];
     if let Some(last) = versions.last().filter(|v| v.version > 1) {

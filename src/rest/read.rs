@@ -64,7 +64,9 @@ fn content(headers: &HeaderMap, stored: &Stored) -> Result<Response, Error> {
         let mut response = respond::typed(StatusCode::OK, content_type, bytes);
         // Somebody else's content is shown, never run.
         response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-        response.headers_mut().insert("content-security-policy", HeaderValue::from_static("default-src 'none'; sandbox"));
+        response
+            .headers_mut()
+            .insert("content-security-policy", HeaderValue::from_static("default-src 'none'; sandbox"));
         response
     }))
 }

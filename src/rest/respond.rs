@@ -46,7 +46,11 @@ impl Version {
     /// Whether the request already has this version.
     fn is_known(&self, request: &HeaderMap) -> bool {
         if request.contains_key(header::IF_NONE_MATCH) {
-            let mut tags = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
+            let mut tags = request
+                .get_all(header::IF_NONE_MATCH)
+                .iter()
+                .filter_map(|v| v.to_str().ok())
+                .flat_map(|v| v.split(','));
             return tags.any(|tag| tag.trim() == "*" || opaque(tag) == opaque(&self.etag));
         }
         let since = request.get(header::IF_MODIFIED_SINCE).and_then(|v| v.to_str().ok()).and_then(parse_http_date);

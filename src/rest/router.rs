@@ -7,8 +7,8 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, Uri};
 use axum::routing::{any, get, post};
 
-use super::error::Error;
 use super::capabilities::Statement;
+use super::error::Error;
 use super::state::{RestState, TypeState};
 use super::{capabilities, conformance, history, read, search_type, vread};
 use crate::auth::Auth;
@@ -42,7 +42,12 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`StartError`].
-pub fn routers(store: Store, auth: Auth, public_url: Option<String>, definitions: Vec<Conformance>) -> Result<Router, StartError> {
+pub fn routers(
+    store: Store,
+    auth: Auth,
+    public_url: Option<String>,
+    definitions: Vec<Conformance>,
+) -> Result<Router, StartError> {
     let state = RestState::new(store, auth, public_url, definitions)?;
     let mut all = canonical_router(state.clone());
     for base in ["/fhir/R4", "/t/{tenant}/fhir/R4"] {
@@ -58,7 +63,8 @@ pub fn routers(store: Store, auth: Auth, public_url: Option<String>, definitions
 /// # Errors
 /// The table lists what nothing handles.
 pub fn router(state: RestState) -> Result<Router, StartError> {
-    let mut router: Router<RestState> = Router::new().route("/metadata", get(capabilities::capabilities)).route("/", any(no_route));
+    let mut router: Router<RestState> =
+        Router::new().route("/metadata", get(capabilities::capabilities)).route("/", any(no_route));
     for row in state.capability.resources() {
         router = router.merge(of_type(&state, row)?);
     }
@@ -67,7 +73,8 @@ pub fn router(state: RestState) -> Result<Router, StartError> {
 
 /// Our definitions where their canonical URLs point.
 pub fn canonical_router(state: RestState) -> Router {
-    let kinds: Vec<String> = state.capability.resources().filter(|r| r.source == Source::Conformance).map(|r| r.resource.clone()).collect();
+    let kinds: Vec<String> =
+        state.capability.resources().filter(|r| r.source == Source::Conformance).map(|r| r.resource.clone()).collect();
     let mut router = Router::new();
     for kind in kinds {
         router = router.route(&format!("/fhir/{kind}/{{id}}"), get(conformance::canonical).fallback(no_method));
@@ -81,16 +88,28 @@ fn of_type(state: &RestState, row: &ResourceRow) -> Result<Router<RestState>, St
     let mut router = Router::new();
     for interaction in &row.interactions {
         router = match (row.source, interaction) {
-            (Source::Store, Interaction::Read) if kind == "Binary" => router.route(&format!("/{kind}/{{id}}"), get(read::read_binary)),
+            (Source::Store, Interaction::Read) if kind == "Binary" => {
+                router.route(&format!("/{kind}/{{id}}"), get(read::read_binary))
+            }
             (Source::Store, Interaction::Read) => router.route(&format!("/{kind}/{{id}}"), get(read::read)),
-            (Source::Store, Interaction::Vread) => router.route(&format!("/{kind}/{{id}}/_history/{{version}}"), get(vread::vread)),
-            (Source::Store, Interaction::HistoryInstance) => router.route(&format!("/{kind}/{{id}}/_history"), get(history::history_instance)),
+            (Source::Store, Interaction::Vread) => {
+                router.route(&format!("/{kind}/{{id}}/_history/{{version}}"), get(vread::vread))
+            }
+            (Source::Store, Interaction::HistoryInstance) => {
+                router.route(&format!("/{kind}/{{id}}/_history"), get(history::history_instance))
+            }
             (Source::Store, Interaction::SearchType) => {
                 let by_post = post(search_type::search_type_by_post).layer(DefaultBodyLimit::max(SEARCH_BODY));
-                router.route(&format!("/{kind}"), get(search_type::search_type)).route(&format!("/{kind}/_search"), by_post)
+                router
+                    .route(&format!("/{kind}"), get(search_type::search_type))
+                    .route(&format!("/{kind}/_search"), by_post)
             }
-            (Source::Conformance, Interaction::Read) => router.route(&format!("/{kind}/{{id}}"), get(conformance::read)),
-            (Source::Conformance, Interaction::SearchType) => router.route(&format!("/{kind}"), get(conformance::search_type)),
+            (Source::Conformance, Interaction::Read) => {
+                router.route(&format!("/{kind}/{{id}}"), get(conformance::read))
+            }
+            (Source::Conformance, Interaction::SearchType) => {
+                router.route(&format!("/{kind}"), get(conformance::search_type))
+            }
             (Source::Conformance, Interaction::Vread | Interaction::HistoryInstance) => router, // refused by check_row
         };
     }
@@ -137,10 +156,11 @@ async fn no_route(State(state): State<RestState>, method: Method, uri: Uri) -> E
     let segments: Vec<&str> = uri.path().split('/').filter(|s| !s.is_empty()).collect();
     let last = segments.last().copied().unwrap_or_default();
     match segments.as_slice() {
-        [] | [.., "R4"] if method == Method::POST => Error::NotImplemented("batch and transaction"),
-        [] | [.., "R4"] => Error::NotImplemented("search over all types"),
+        [] | ["fhir", "R4"] | ["t", _, "fhir", "R4"] if method == Method::POST => {
+            Error::NotImplemented("batch and transaction")
+        }
+        [] | ["_search"] | ["fhir", "R4"] | ["t", _, "fhir", "R4"] => Error::NotImplemented("search over all types"),
         ["_history"] => Error::NotImplemented("history of the whole system"),
-        ["_search"] => Error::NotImplemented("search over all types"),
         _ if last.starts_with('$') => Error::NotSupported(format!("operation {}", plain(last))),
         [kind, ..] if !known(&state.capability, kind) => Error::UnknownType(plain(kind)),
         [kind, "_history"] => Error::NotSupported(format!("history of {kind}")),

@@ -5,9 +5,8 @@
 //! no scope to read are left out.
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{FromRequest, RawQuery, Request, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::error::Error;
@@ -41,28 +40,41 @@ pub(super) async fn search_type_by_post(
     _: Format,
     handling: Handling,
     base: Base,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Form(pairs): Form,
 ) -> Result<Response, Error> {
-    let mut all = pairs(query.as_deref());
-    all.extend(form(&headers, body)?);
-    search(&state, &caller, handling, base, all).await
+    search(&state, &caller, handling, base, pairs).await
 }
 
-fn form(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Pairs, Error> {
-    let body = body.map_err(|rejection| match rejection.into_response().status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
-        _ => Error::Body,
-    })?;
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or(FORM);
-    if !content_type.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case(FORM)) {
-        return Err(Error::UnsupportedMediaType(FORM));
+/// The parameters in a URL and in a form.
+pub(super) struct Form(Pairs);
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or(FORM);
+        if !content_type.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case(FORM)) {
+            return Err(Error::UnsupportedMediaType(FORM));
+        }
+        let mut all = pairs(request.uri().query());
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+            match rejection.into_response().status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+                _ => Error::Body,
+            }
+        })?;
+        all.extend(pairs(Some(std::str::from_utf8(&body).map_err(|_| Error::Body)?)));
+        Ok(Self(all))
     }
-    std::str::from_utf8(&body).map(|text| pairs(Some(text))).map_err(|_| Error::Body)
 }
 
-async fn search(state: &TypeState, caller: &Caller, handling: Handling, Base(base): Base, pairs: Pairs) -> Result<Response, Error> {
+async fn search(
+    state: &TypeState,
+    caller: &Caller,
+    handling: Handling,
+    Base(base): Base,
+    pairs: Pairs,
+) -> Result<Response, Error> {
     caller.require(state.kind(), Access::Search)?;
     let parameters = SearchParameters::parse(&state.rest.capability, &state.row, &base, pairs)?;
     if handling == Handling::Strict && !parameters.ignored.is_empty() {

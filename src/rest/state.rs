@@ -28,7 +28,12 @@ impl RestState {
     ///
     /// # Errors
     /// The CapabilityStatement cannot be written.
-    pub fn new(store: Store, auth: Auth, public_url: Option<String>, definitions: Vec<Conformance>) -> Result<Self, StartError> {
+    pub fn new(
+        store: Store,
+        auth: Auth,
+        public_url: Option<String>,
+        definitions: Vec<Conformance>,
+    ) -> Result<Self, StartError> {
         let capability = Arc::clone(store.capability());
         let statement = Arc::new(Statement::new(&capability)?);
         let definitions = Arc::new(Definitions::new(definitions));

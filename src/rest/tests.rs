@@ -72,7 +72,9 @@ async fn server() -> Server {
         kind: "CodeSystem".to_owned(),
         id: "biosignal".to_owned(),
         url: "https://afferent.dev/fhir/CodeSystem/biosignal".to_owned(),
-        json: br#"{"resourceType":"CodeSystem","id":"biosignal","url":"https://afferent.dev/fhir/CodeSystem/biosignal"}"#.to_vec(),
+        json:
+            br#"{"resourceType":"CodeSystem","id":"biosignal","url":"https://afferent.dev/fhir/CodeSystem/biosignal"}"#
+                .to_vec(),
     };
     let key = key(&store, "a", "system/*.rs").await;
     let auth = Auth::new(store.clone(), Arc::new(Standing));
@@ -84,7 +86,11 @@ impl Server {
     async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        Answer { status: parts.status, headers: parts.headers, body: to_bytes(body, usize::MAX).await.unwrap().to_vec() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: to_bytes(body, usize::MAX).await.unwrap().to_vec(),
+        }
     }
 
     fn request(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
@@ -130,14 +136,26 @@ async fn a_resource_is_read_with_its_version() {
     assert_eq!(answer.json()["meta"]["versionId"], "1");
     crate::fhir::json::parse(&answer.body).unwrap();
 
-    for (name, value) in [("if-none-match", "W/\"1\""), ("if-none-match", "\"1\""), ("if-none-match", "\"7\", *"),
-        ("if-modified-since", "Sun, 01 Feb 2026 00:00:00 GMT")] {
+    for (name, value) in [
+        ("if-none-match", "W/\"1\""),
+        ("if-none-match", "\"1\""),
+        ("if-none-match", "\"7\", *"),
+        ("if-modified-since", "Sun, 01 Feb 2026 00:00:00 GMT"),
+    ] {
         let answer = server.get_with("/Observation/o01", &[(name, value)]).await;
         assert_eq!((answer.status, answer.body.len()), (StatusCode::NOT_MODIFIED, 0), "{name}: {value}");
         assert_eq!(answer.header("etag"), "W/\"1\"");
     }
-    for (name, value) in [("if-none-match", "W/\"2\""), ("if-modified-since", "Sat, 31 Jan 2026 00:00:00 GMT"), ("if-modified-since", "x")] {
-        assert_eq!(server.get_with("/Observation/o01", &[(name, value)]).await.status, StatusCode::OK, "{name}: {value}");
+    for (name, value) in [
+        ("if-none-match", "W/\"2\""),
+        ("if-modified-since", "Sat, 31 Jan 2026 00:00:00 GMT"),
+        ("if-modified-since", "x"),
+    ] {
+        assert_eq!(
+            server.get_with("/Observation/o01", &[(name, value)]).await.status,
+            StatusCode::OK,
+            "{name}: {value}"
+        );
     }
     let head = server.send(server.request(Method::HEAD, "/fhir/R4/Observation/o01", &[])).await;
     assert_eq!((head.status, head.body.len(), head.header("etag")), (StatusCode::OK, 0, "W/\"1\""));
@@ -161,7 +179,11 @@ async fn versions_are_kept() {
     assert_eq!(older.link("next"), None);
     Server::refused(&server.get("/Observation/none/_history").await, 404, "not-found");
     Server::refused(&server.get("/Observation/o01/_history?_cursor=x").await, 400, "value");
-    Server::refused(&server.get_with("/Observation/o01/_history?_at=2026", &[("prefer", "handling=strict")]).await, 400, "not-supported");
+    Server::refused(
+        &server.get_with("/Observation/o01/_history?_at=2026", &[("prefer", "handling=strict")]).await,
+        400,
+        "not-supported",
+    );
 }
 
 #[tokio::test]
@@ -171,7 +193,10 @@ async fn what_a_clinician_asks_comes_in_one_page() {
         .get("/Observation?patient=p0&code=http://loinc.org|8867-4&date=ge2026-01-01&_sort=-date&_count=50&_include=Observation:device&_revinclude=Provenance:target")
         .await;
     crate::fhir::json::parse(&answer.body).unwrap();
-    assert_eq!(answer.references("match"), ["Observation/o09", "Observation/o06", "Observation/o03", "Observation/o00"]);
+    assert_eq!(
+        answer.references("match"),
+        ["Observation/o09", "Observation/o06", "Observation/o03", "Observation/o00"]
+    );
     let mut included = answer.references("include");
     included.sort();
     assert_eq!(included, ["Device/d1", "Provenance/v00", "Provenance/v03", "Provenance/v06", "Provenance/v09"]);
@@ -189,7 +214,11 @@ async fn next_links_lead_through_everything_while_resources_arrive() {
     for i in 0.. {
         let answer = server.get(&path).await;
         seen.extend(answer.references("match"));
-        server.store.put(&tenant("a"), vec![observation(&format!("n{i}"), "p1", "2026-01-18T13:00:00.000Z", "60")]).await.unwrap();
+        server
+            .store
+            .put(&tenant("a"), vec![observation(&format!("n{i}"), "p1", "2026-01-18T13:00:00.000Z", "60")])
+            .await
+            .unwrap();
         let Some(next) = answer.link("next") else { break };
         path = next.strip_prefix(BASE).unwrap().to_owned();
     }
@@ -239,7 +268,10 @@ async fn every_parameter_finds_what_it_says() {
         assert!(counted.json().get("entry").is_none());
     }
     assert_eq!(server.get("/Provenance?target=Observation/o05").await.references("match"), ["Provenance/v05"]);
-    assert_eq!(server.get("/Device?_id=d1&_revinclude=Observation:device&_count=1").await.references("include").len(), 12);
+    assert_eq!(
+        server.get("/Device?_id=d1&_revinclude=Observation:device&_count=1").await.references("include").len(),
+        12
+    );
 }
 
 #[tokio::test]
@@ -256,7 +288,8 @@ async fn total_is_counted_when_asked_for() {
 async fn search_by_post_is_the_same() {
     let server = server().await;
     let post = |body: &str, content_type: &str| {
-        let mut request = server.request(Method::POST, "/fhir/R4/Observation/_search?_count=2", &[("content-type", content_type)]);
+        let mut request =
+            server.request(Method::POST, "/fhir/R4/Observation/_search?_count=2", &[("content-type", content_type)]);
         *request.body_mut() = Body::from(body.to_owned());
         request
     };
@@ -274,7 +307,8 @@ async fn unknown_parameters_are_refused_or_reported_never_dropped() {
     let server = server().await;
     for name in ["colour", "patient.name", "_elements", "_include:iterate", "value-quantity"] {
         let path = format!("/Observation?{name}=x&patient=p0");
-        let issue = Server::refused(&server.get_with(&path, &[("prefer", "handling=strict")]).await, 400, "not-supported");
+        let issue =
+            Server::refused(&server.get_with(&path, &[("prefer", "handling=strict")]).await, 400, "not-supported");
         assert_eq!(issue["expression"][0], name);
         assert_eq!(issue["severity"], "error");
         let lenient = server.get(&path).await;
@@ -283,8 +317,18 @@ async fn unknown_parameters_are_refused_or_reported_never_dropped() {
         assert_eq!(lenient.references("outcome").len(), 1);
         assert_eq!(lenient.link("self").unwrap(), format!("{BASE}/Observation?patient=p0"));
     }
-    for query in ["_sort=code", "_include=Device:patient", "_revinclude=Provenance:entity:Device", "_include=Observation:nothing", "_summary=true"] {
-        Server::refused(&server.get_with(&format!("/Observation?{query}"), &[("prefer", "respond-async, handling=strict")]).await, 400, "not-supported");
+    for query in [
+        "_sort=code",
+        "_include=Device:patient",
+        "_revinclude=Provenance:entity:Device",
+        "_include=Observation:nothing",
+        "_summary=true",
+    ] {
+        Server::refused(
+            &server.get_with(&format!("/Observation?{query}"), &[("prefer", "respond-async, handling=strict")]).await,
+            400,
+            "not-supported",
+        );
         assert_eq!(server.get(&format!("/Observation?{query}")).await.references("outcome").len(), 1, "{query}");
     }
 }
@@ -328,14 +372,22 @@ async fn malformed_values_are_refused_by_name() {
     Server::refused(&server.get(&other).await, 400, "value");
     Server::refused(&server.get(&format!("/Observation?{}", "code=1&".repeat(100))).await, 400, "value");
     Server::refused(&server.get(&format!("/Observation?code={}", "1,".repeat(500) + "1")).await, 400, "value");
-    assert_eq!(server.get(&format!("/Observation?code={}&patient=p0", "1,".repeat(99) + "8867-4")).await.references("match").len(), 4);
+    assert_eq!(
+        server
+            .get(&format!("/Observation?code={}&patient=p0", "1,".repeat(99) + "8867-4"))
+            .await
+            .references("match")
+            .len(),
+        4
+    );
     Server::refused(&server.get("/Observation/a%20b").await, 400, "value");
 }
 
 #[tokio::test]
 async fn what_does_not_exist_is_said_in_an_outcome() {
     let server = server().await;
-    let send = async |method: Method, path: &str| server.send(server.request(method, &format!("/fhir/R4{path}"), &[])).await;
+    let send =
+        async |method: Method, path: &str| server.send(server.request(method, &format!("/fhir/R4{path}"), &[])).await;
     Server::refused(&send(Method::GET, "/Observation/none").await, 404, "not-found");
     Server::refused(&send(Method::GET, "/Spaceship").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Spaceship/1").await, 404, "not-supported");
@@ -348,29 +400,46 @@ async fn what_does_not_exist_is_said_in_an_outcome() {
     Server::refused(&send(Method::POST, "").await, 501, "not-supported");
     Server::refused(&send(Method::POST, "/").await, 501, "not-supported");
     Server::refused(&send(Method::GET, "").await, 501, "not-supported");
+    assert_eq!(send(Method::PUT, "/Observation/o01").await.header("allow"), "GET,HEAD");
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
         Server::refused(&send(method.clone(), "/Observation").await, 405, "not-supported");
         Server::refused(&send(method.clone(), "/Observation/o01").await, 405, "not-supported");
         Server::refused(&send(method, "/metadata").await, 405, "not-supported");
     }
+    Server::refused(&server.send(server.request(Method::GET, "/t/%22x/fhir/R4/metadata", &[])).await, 404, "not-found");
     Server::refused(&send(Method::GET, "/Observation/_search").await, 405, "not-supported");
 }
 
 #[tokio::test]
 async fn only_json_is_answered() {
     let server = server().await;
-    for format in ["json", "application/json", "application/fhir%2Bjson", "application/fhir+json", "application/fhir+json;fhirVersion=4.0"] {
+    for format in [
+        "json",
+        "application/json",
+        "application/fhir%2Bjson",
+        "application/fhir+json",
+        "application/fhir+json;fhirVersion=4.0",
+    ] {
         assert_eq!(server.get(&format!("/Observation/o01?_format={format}")).await.status, StatusCode::OK, "{format}");
     }
     for format in ["xml", "ttl", "application/fhir%2Bxml", "x", "application/fhir+json;fhirVersion=5.0"] {
         Server::refused(&server.get(&format!("/Observation?_format={format}")).await, 406, "not-supported");
         Server::refused(&server.get(&format!("/metadata?_format={format}")).await, 406, "not-supported");
     }
-    for accept in ["application/fhir+json", "text/html, */*;q=0.1", "application/*", "application/fhir+json; fhirVersion=4.0"] {
+    for accept in
+        ["application/fhir+json", "text/html, */*;q=0.1", "application/*", "application/fhir+json; fhirVersion=4.0"]
+    {
         assert_eq!(server.get_with("/Observation", &[("accept", accept)]).await.status, StatusCode::OK, "{accept}");
     }
-    Server::refused(&server.get_with("/Observation", &[("accept", "application/fhir+xml")]).await, 406, "not-supported");
-    assert_eq!(server.get_with("/Observation?_format=json", &[("accept", "application/fhir+xml")]).await.status, StatusCode::OK);
+    Server::refused(
+        &server.get_with("/Observation", &[("accept", "application/fhir+xml")]).await,
+        406,
+        "not-supported",
+    );
+    assert_eq!(
+        server.get_with("/Observation?_format=json", &[("accept", "application/fhir+xml")]).await.status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
@@ -378,17 +447,32 @@ async fn a_binary_is_its_content_unless_the_resource_is_asked_for() {
     let server = server().await;
     for accept in ["", "image/png", "*/*"] {
         let answer = server.get_with("/Binary/b1", &[("accept", accept)]).await;
-        assert_eq!((answer.header("content-type"), answer.body.as_slice()), ("image/png", [0x89, b'P', b'N', b'G'].as_slice()), "{accept}");
+        assert_eq!(
+            (answer.header("content-type"), answer.body.as_slice()),
+            ("image/png", [0x89, b'P', b'N', b'G'].as_slice()),
+            "{accept}"
+        );
         assert_eq!(answer.header("etag"), "W/\"1\"");
     }
-    assert_eq!(server.get_with("/Binary/b1", &[("accept", "application/fhir+json")]).await.json()["contentType"], "image/png");
+    assert_eq!(
+        server.get_with("/Binary/b1", &[("accept", "application/fhir+json")]).await.json()["contentType"],
+        "image/png"
+    );
     assert_eq!(server.get("/Binary/b1?_format=json").await.json()["contentType"], "image/png");
 }
 
 #[tokio::test]
 async fn who_may_not_is_told_so_and_no_more() {
     let server = server().await;
-    let paths = ["/Observation/o01", "/Observation", "/Observation/o01/_history", "/Observation/o01/_history/1", "/Binary/b1", "/CodeSystem/biosignal", "/CodeSystem"];
+    let paths = [
+        "/Observation/o01",
+        "/Observation",
+        "/Observation/o01/_history",
+        "/Observation/o01/_history/1",
+        "/Binary/b1",
+        "/CodeSystem/biosignal",
+        "/CodeSystem",
+    ];
     let narrow = format!("Bearer {}", key(&server.store, "a", "system/Device.rs ingest").await);
     let other = format!("Bearer {}", key(&server.store, "b", "system/*.rs").await);
     for path in paths {
@@ -401,7 +485,14 @@ async fn who_may_not_is_told_so_and_no_more() {
     }
     Server::refused(&server.get_with("/Observation/o01", &[("authorization", &other)]).await, 404, "not-found");
     assert!(server.get_with("/Observation", &[("authorization", &other)]).await.references("match").is_empty());
-    assert_eq!(server.get_with("/Device?_revinclude=Observation:device", &[("authorization", &narrow)]).await.references("include").len(), 0);
+    assert_eq!(
+        server
+            .get_with("/Device?_revinclude=Observation:device", &[("authorization", &narrow)])
+            .await
+            .references("include")
+            .len(),
+        0
+    );
 
     let elsewhere = |tenant: &str| server.request(Method::GET, &format!("/t/{tenant}/fhir/R4/Observation/o01"), &[]);
     assert_eq!(server.send(elsewhere("a")).await.status, StatusCode::OK);
@@ -419,14 +510,24 @@ async fn definitions_are_open_at_their_canonical_urls() {
     let known = server.get_with("/CodeSystem/biosignal", &[("if-none-match", answer.header("etag"))]).await;
     assert_eq!(known.status, StatusCode::NOT_MODIFIED);
     Server::refused(&server.send(open("/fhir/CodeSystem/none")).await, 404, "not-found");
-    Server::refused(&server.send(server.request(Method::PUT, "/fhir/CodeSystem/biosignal", &[])).await, 405, "not-supported");
-    for (query, found) in [("", 1), ("?url=https://afferent.dev/fhir/CodeSystem/biosignal", 1), ("?url=x", 0), ("?_id=biosignal", 1)] {
+    Server::refused(
+        &server.send(server.request(Method::PUT, "/fhir/CodeSystem/biosignal", &[])).await,
+        405,
+        "not-supported",
+    );
+    for (query, found) in
+        [("", 1), ("?url=https://afferent.dev/fhir/CodeSystem/biosignal", 1), ("?url=x", 0), ("?_id=biosignal", 1)]
+    {
         let answer = server.get(&format!("/CodeSystem{query}")).await;
         assert_eq!(answer.json()["total"], found, "{query}");
         crate::fhir::json::parse(&answer.body).unwrap();
     }
     assert_eq!(server.get("/CodeSystem?name=x").await.references("outcome").len(), 1);
-    Server::refused(&server.get_with("/CodeSystem?name=x", &[("prefer", "handling=strict")]).await, 400, "not-supported");
+    Server::refused(
+        &server.get_with("/CodeSystem?name=x", &[("prefer", "handling=strict")]).await,
+        400,
+        "not-supported",
+    );
 }
 
 #[tokio::test]

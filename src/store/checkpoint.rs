@@ -114,12 +114,13 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn late(&self, stream: StreamId, position: i64, sequence: u64) -> Result<Option<u64>, StoreError> {
-        let row = sqlx::query("SELECT MIN(sequence) FROM journal WHERE stream = $1 AND sequence < $2 AND position > $3")
-            .bind(stream)
-            .bind(sequence.cast_signed())
-            .bind(position)
-            .fetch_one(&self.readers)
-            .await?;
+        let row =
+            sqlx::query("SELECT MIN(sequence) FROM journal WHERE stream = $1 AND sequence < $2 AND position > $3")
+                .bind(stream)
+                .bind(sequence.cast_signed())
+                .bind(position)
+                .fetch_one(&self.readers)
+                .await?;
         Ok(row.try_get::<Option<i64>, _>(0)?.map(i64::cast_unsigned))
     }
 

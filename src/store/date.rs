@@ -47,8 +47,7 @@ impl Span {
         let small = |n: Option<i64>| i8::try_from(n.unwrap_or(1)).map_err(|_| InvalidDate);
         let first = Date::new(year, small(month)?, small(day)?).map_err(|_| InvalidDate)?;
         let after = match (month, day) {
-            (None, _) => Date::new(year.saturating_add(1), 1, 1),
-            (Some(12), None) => Date::new(year.saturating_add(1), 1, 1),
+            (None, _) | (Some(12), None) => Date::new(year.saturating_add(1), 1, 1),
             (Some(m), None) => Date::new(year, i8::try_from(m + 1).unwrap_or(1), 1),
             (Some(_), Some(_)) => first.tomorrow(),
         };
@@ -199,8 +198,25 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for bad in ["", "26", "2026-13", "2026-02-30", "2026-1-1", "20260101", "0000", "now", "2026-01-18T", "2026-01-18T25:00",
-            "2026-01-18T14:32:12.Z", "2026-01-18T14:32:12+1", "2026-01T14:32", "ä", "2026-01-18T14:32:12é", "-2026", "2026-01-01-01"] {
+        for bad in [
+            "",
+            "26",
+            "2026-13",
+            "2026-02-30",
+            "2026-1-1",
+            "20260101",
+            "0000",
+            "now",
+            "2026-01-18T",
+            "2026-01-18T25:00",
+            "2026-01-18T14:32:12.Z",
+            "2026-01-18T14:32:12+1",
+            "2026-01T14:32",
+            "ä",
+            "2026-01-18T14:32:12é",
+            "-2026",
+            "2026-01-01-01",
+        ] {
             assert_eq!(Span::parse(bad), Err(InvalidDate), "{bad:?}");
         }
         assert!(DateMatch::parse("xx2026").is_err());

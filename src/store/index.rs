@@ -20,13 +20,13 @@ impl Index {
         let mut index = Self { subject: 0, date: Span { from: NO_DATE, until: NO_DATE }, terms: Vec::new() };
         for parameter in row.map_or(&[][..], |row| &row.parameters) {
             let kind = row.map_or("", |row| &row.resource);
-            let elements = parameter.path.iter().flat_map(|path| read::elements(resource, path));
+            let mut elements = parameter.path.iter().flat_map(|path| read::elements(resource, path));
             match parameter.column {
                 Some(Column::Subject) => {
                     let mut references = elements.filter_map(reference).filter(|r| leads_to(r, parameter));
                     index.subject = references.next().map_or(index.subject, |r| number(&r));
                 }
-                Some(Column::Date) => index.date = elements.filter_map(span).next().unwrap_or(index.date),
+                Some(Column::Date) => index.date = elements.find_map(span).unwrap_or(index.date),
                 Some(Column::Id | Column::Updated) => {}
                 None => elements.for_each(|e| index.add(kind, parameter, e)),
             }
@@ -57,7 +57,9 @@ pub fn normalize_reference(text: &str) -> String {
 }
 
 fn leads_to(reference: &str, parameter: &Parameter) -> bool {
-    reference.split_once('/').is_none_or(|(kind, _)| !kind.starts_with(char::is_uppercase) || parameter.target.iter().any(|t| t == kind))
+    reference
+        .split_once('/')
+        .is_none_or(|(kind, _)| !kind.starts_with(char::is_uppercase) || parameter.target.iter().any(|t| t == kind))
 }
 
 /// Hands every (system, code) of a CodeableConcept, Coding, Identifier, code or boolean to `add`; they are told apart by shape.
@@ -127,7 +129,9 @@ mod tests {
 
     #[test]
     fn booleans_and_identifiers_are_tokens() {
-        let index = index(r#"{"resourceType":"Patient","active":true,"birthDate":"1980","identifier":[{"system":"s:x","value":"1"}]}"#);
+        let index = index(
+            r#"{"resourceType":"Patient","active":true,"birthDate":"1980","identifier":[{"system":"s:x","value":"1"}]}"#,
+        );
         assert!(index.terms.contains(&(term("Patient", "active", "true"), 0)));
         assert!(index.terms.contains(&(term("Patient", "identifier", "1"), number("s:x"))));
         assert_eq!(index.date, Span::parse("1980").unwrap());

@@ -2,11 +2,12 @@
 //!
 //! One connection writes, many read. Writers queue for the connection, which is also what makes group commit work: while
 //! one transaction is being made durable the next one gathers.
+#![expect(clippy::disallowed_methods, reason = "the one home of SQL")]
 
 mod checkpoint;
+pub mod date;
 mod developer_key;
 mod device_link;
-pub mod date;
 mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -28,8 +29,8 @@ pub use checkpoint::{Checkpoint, Commit};
 pub use developer_key::KeyRecord;
 pub use device_link::DeviceLink;
 pub use error::StoreError;
-pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey};
 pub use index::normalize_reference;
+pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey};
 pub use read::Stored;
 pub use resource::Upserted;
 

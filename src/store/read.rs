@@ -27,7 +27,13 @@ impl Stored {
     /// From `id, version, updated_us, tail`.
     pub(in crate::store) fn from_row(kind: &str, row: &Row) -> Result<Self, StoreError> {
         let updated = Instant(row.try_get(2)?);
-        Ok(Self { kind: kind.to_owned(), id: row.try_get(0)?, version: row.try_get(1)?, updated, tail: row.try_get(3)? })
+        Ok(Self {
+            kind: kind.to_owned(),
+            id: row.try_get(0)?,
+            version: row.try_get(1)?,
+            updated,
+            tail: row.try_get(3)?,
+        })
     }
 
     /// `Observation/123`.
@@ -62,7 +68,13 @@ impl Store {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn vread(&self, tenant: &TenantId, kind: &str, id: &ResourceId, version: i64) -> Result<Option<Stored>, StoreError> {
+    pub async fn vread(
+        &self,
+        tenant: &TenantId,
+        kind: &str,
+        id: &ResourceId,
+        version: i64,
+    ) -> Result<Option<Stored>, StoreError> {
         if let Some(current) = self.read(tenant, kind, id).await?.filter(|current| current.version == version) {
             return Ok(Some(current));
         }
@@ -93,7 +105,10 @@ impl Store {
         let left = count.saturating_sub(versions.len());
         let mut sql = Sql::new("SELECT id, version, updated_us, tail FROM resource_history WHERE tenant = ");
         sql.bind(tenant.as_str()).push(" AND kind = ").bind(kind).push(" AND id = ").bind(id.as_str());
-        sql.push(" AND version < ").bind(before).push(" ORDER BY version DESC LIMIT ").bind(i64::try_from(left).unwrap_or(i64::MAX));
+        sql.push(" AND version < ")
+            .bind(before)
+            .push(" ORDER BY version DESC LIMIT ")
+            .bind(i64::try_from(left).unwrap_or(i64::MAX));
         for row in sql.query().fetch_all(&self.readers).await? {
             versions.push(Stored::from_row(kind, &row)?);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{Any, Row as _, Transaction};
 
+use super::date::Span;
 use super::index::Index;
 use super::sql::{Row, Sql, Value, pieces};
 use super::table::Table;
@@ -14,8 +15,11 @@ use crate::id::TenantId;
 use crate::resource::Resource;
 use crate::time::Instant;
 
-/// Rows per statement.
-const ROWS: usize = 64;
+/// Rows per statement. More is slower: SQLite looks up each `$n` among all before it.
+const ROWS: usize = 16;
+
+/// Ids per look-up.
+const IDS: usize = 64;
 
 /// What became of the resources handed to the store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,7 +87,15 @@ pub(in crate::store) async fn upsert(
     }
     let mut upserted = Upserted::default();
     for (kind, prepared) in kinds {
-        upsert_kind(tx, tenant, (Table::of(&kind), capability.resource(&kind)), last_of_each(prepared), now, &mut upserted).await?;
+        upsert_kind(
+            tx,
+            tenant,
+            (Table::of(&kind), capability.resource(&kind)),
+            last_of_each(prepared),
+            now,
+            &mut upserted,
+        )
+        .await?;
     }
     Ok(upserted)
 }
@@ -93,12 +105,11 @@ fn last_of_each(prepared: Vec<Prepared>) -> Vec<Prepared> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut kept: Vec<Prepared> = Vec::with_capacity(prepared.len());
     for one in prepared {
-        match places.get(&one.id).and_then(|&place| kept.get_mut(place)) {
-            Some(earlier) => *earlier = one,
-            None => {
-                places.insert(one.id.clone(), kept.len());
-                kept.push(one);
-            }
+        if let Some(earlier) = places.get(&one.id).and_then(|&place| kept.get_mut(place)) {
+            *earlier = one;
+        } else {
+            places.insert(one.id.clone(), kept.len());
+            kept.push(one);
         }
     }
     kept
@@ -148,7 +159,7 @@ async fn current(
     prepared: &[Prepared],
 ) -> Result<BTreeMap<String, Current>, StoreError> {
     let mut found = BTreeMap::new();
-    for piece in pieces(prepared, ROWS) {
+    for piece in prepared.chunks(IDS) {
         let mut sql = Sql::new("SELECT r.id, r.row_id, r.version, r.tail FROM ");
         sql.push(table.name).push(" r WHERE ");
         table.scope(&mut sql, "r", tenant);
@@ -169,14 +180,17 @@ async fn insert(
     now: i64,
 ) -> Result<BTreeMap<String, i64>, StoreError> {
     let mut sql = Sql::new("INSERT INTO ");
-    sql.push(table.name).push(if table.shared { " (kind, tenant," } else { " (tenant," });
-    sql.push(" id, version, updated_us, subject, date_us, until_us, tail) VALUES ");
-    sql.bind_rows(prepared.iter().map(|one| {
-        let mut row = if table.shared { vec![Value::from(table.kind)] } else { Vec::new() };
-        row.extend([tenant.as_str().into(), one.id.as_str().into(), 1.into(), now.into(), one.index.subject.into()]);
-        row.extend([one.index.date.from.into(), one.index.date.until.into(), one.tail.clone().into()]);
-        row
-    }));
+    sql.push(table.name).push(if table.shared { " (kind, tenant, " } else { " (tenant, " });
+    sql.push("version, updated_us, id, subject, date_us, until_us, tail) VALUES ");
+    let mut shared = if table.shared { vec![Value::from(table.kind)] } else { Vec::new() };
+    shared.extend([tenant.as_str().into(), 1.into(), now.into()]);
+    sql.bind_rows(
+        &shared,
+        prepared.iter().map(|one| {
+            let Span { from, until } = one.index.date;
+            vec![one.id.as_str().into(), one.index.subject.into(), from.into(), until.into(), one.tail.clone().into()]
+        }),
+    );
     sql.push(" RETURNING id, row_id");
     let rows: Vec<Row> = sql.query().fetch_all(&mut **tx).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
@@ -191,7 +205,8 @@ async fn replace(
     one: &Prepared,
     now: i64,
 ) -> Result<(), StoreError> {
-    let mut keep = Sql::new("INSERT INTO resource_history (tenant, kind, id, version, updated_us, tail) SELECT tenant, ");
+    let mut keep =
+        Sql::new("INSERT INTO resource_history (tenant, kind, id, version, updated_us, tail) SELECT tenant, ");
     keep.bind(table.kind).push(", id, version, updated_us, tail FROM ").push(table.name);
     keep.push(" WHERE row_id = ").bind(current.row_id);
     keep.query().execute(&mut **tx).await?;
@@ -229,14 +244,11 @@ async fn insert_terms(
         rows.extend(index.terms.iter().map(|&(term, system)| [term, index.subject, index.date.from, *row_id, system]));
     }
     rows.sort_unstable(); // neighbours in the index are written together
-    for piece in pieces(&rows, 4 * ROWS) {
+    for piece in pieces(&rows, ROWS) {
         let mut sql = Sql::new("INSERT INTO ");
         sql.push(table.name).push("_term (tenant, term, subject, date_us, row_id, system) VALUES ");
-        sql.bind_rows(piece.iter().map(|row| {
-            let mut values = vec![Value::from(tenant.as_str())];
-            values.extend(row.iter().map(|&n| Value::Int(n)));
-            values
-        }));
+        let rows = piece.iter().map(|row| row.iter().map(|&n| Value::Int(n)).collect());
+        sql.bind_rows(&[tenant.as_str().into()], rows);
         sql.query().execute(&mut **tx).await?;
     }
     Ok(())
@@ -255,14 +267,16 @@ mod tests {
         assert_eq!(first, Upserted { created: 1, ..Upserted::default() });
         let again = store.put(&tenant, vec![observation("o1", "p1", "2026-01-18T14:00:00.000Z", "60")]).await.unwrap();
         assert_eq!(again, Upserted { unchanged: 1, ..Upserted::default() });
-        let changed = store.put(&tenant, vec![observation("o1", "p2", "2026-01-18T15:00:00.000Z", "61")]).await.unwrap();
+        let changed =
+            store.put(&tenant, vec![observation("o1", "p2", "2026-01-18T15:00:00.000Z", "61")]).await.unwrap();
         assert_eq!(changed, Upserted { updated: 1, ..Upserted::default() });
 
         let id = crate::id::ResourceId::new("o1").unwrap();
         assert_eq!(store.read(&tenant, "Observation", &id).await.unwrap().unwrap().version, 2);
         assert_eq!(store.vread(&tenant, "Observation", &id, 1).await.unwrap().unwrap().version, 1);
         assert!(store.vread(&tenant, "Observation", &id, 3).await.unwrap().is_none());
-        let versions: Vec<i64> = store.history(&tenant, "Observation", &id, None, 9).await.unwrap().iter().map(|v| v.version).collect();
+        let versions: Vec<i64> =
+            store.history(&tenant, "Observation", &id, None, 9).await.unwrap().iter().map(|v| v.version).collect();
         assert_eq!(versions, [2, 1]);
         assert!(store.read(&super::super::fixture::tenant("b"), "Observation", &id).await.unwrap().is_none());
     }

@@ -59,10 +59,20 @@ impl Sql {
         self
     }
 
-    /// Appends `(a, b), (c, d)` with one parameter per value.
-    pub(in crate::store) fn bind_rows(&mut self, rows: impl IntoIterator<Item = Vec<Value>>) -> &mut Self {
+    /// Appends `(s, a, b), (s, c, d)`: one parameter per value, those of `shared` once for all rows.
+    pub(in crate::store) fn bind_rows(
+        &mut self,
+        shared: &[Value],
+        rows: impl IntoIterator<Item = Vec<Value>>,
+    ) -> &mut Self {
+        let first = self.values.len() + 1;
+        self.values.extend_from_slice(shared);
+        let mut again = String::new();
+        for n in first..first + shared.len() {
+            again.extend(["$", &n.to_string(), ", "]);
+        }
         for (i, row) in rows.into_iter().enumerate() {
-            self.push(if i == 0 { "(" } else { ", (" });
+            self.push(if i == 0 { "(" } else { ", (" }).push(&again);
             self.bind_list(row);
             self.push(")");
         }

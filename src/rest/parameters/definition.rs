@@ -32,7 +32,9 @@ impl DefinitionParameters {
                 ("_summary", _) if value == "count" => parsed.count_only = true,
                 (name, _) if is_about_form(name) => {}
                 (name, _) => {
-                    parsed.ignored.push(ignored(name, &format!("{name} is not a search parameter of {}", row.resource)));
+                    parsed
+                        .ignored
+                        .push(ignored(name, &format!("{name} is not a search parameter of {}", row.resource)));
                     continue;
                 }
             }

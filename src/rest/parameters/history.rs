@@ -25,7 +25,8 @@ impl HistoryParameters {
                 "_count" => parsed.count = count(&value)?,
                 CURSOR => {
                     let before = value.parse().ok().filter(|before| *before > 0);
-                    parsed.before = Some(before.ok_or_else(|| Error::invalid(CURSOR, "not a position in this history"))?);
+                    parsed.before =
+                        Some(before.ok_or_else(|| Error::invalid(CURSOR, "not a position in this history"))?);
                     continue;
                 }
                 name if is_about_form(name) => {}

@@ -47,10 +47,12 @@ impl SearchParameters {
                 Err(Refusal::Error(error)) => return Err(error),
             }
         }
-        let fixed = parsed.used.iter().filter(|(name, _)| name != "_count" && !is_about_form(name));
-        fixed.for_each(|(name, value)| parsed.fingerprint.push_str(&format!("\u{1f}{name}\u{1f}{value}")));
+        for (name, value) in parsed.used.iter().filter(|(name, _)| name != "_count" && !is_about_form(name)) {
+            parsed.fingerprint.extend(["\u{1f}", name, "\u{1f}", value]);
+        }
         if let Some(cursor) = &parsed.cursor {
-            let after = Cursor::decode(cursor, &parsed.fingerprint).map_err(|problem| Error::invalid(CURSOR, problem))?;
+            let after =
+                Cursor::decode(cursor, &parsed.fingerprint).map_err(|problem| Error::invalid(CURSOR, problem))?;
             parsed.search.after = Some(after);
         }
         Ok(parsed)
@@ -61,7 +63,14 @@ impl SearchParameters {
         refused(&self.ignored)
     }
 
-    fn take(&mut self, capability: &Capability, row: &ResourceRow, base: &str, name: &str, text: &str) -> Result<(), Refusal> {
+    fn take(
+        &mut self,
+        capability: &Capability,
+        row: &ResourceRow,
+        base: &str,
+        name: &str,
+        text: &str,
+    ) -> Result<(), Refusal> {
         match name {
             _ if is_about_form(name) => {}
             "_count" => {
@@ -76,7 +85,9 @@ impl SearchParameters {
             },
             "_summary" => self.summary(text)?,
             "_sort" => self.sort(row, text)?,
-            "_include" => self.search.includes.extend(include(capability, name, text, |include| include.kind == row.resource)?),
+            "_include" => {
+                self.search.includes.extend(include(capability, name, text, |include| include.kind == row.resource)?);
+            }
             "_revinclude" => {
                 self.search.revincludes.extend(include(capability, name, text, |include| {
                     let mut references = capability.references_to(&row.resource);
@@ -96,7 +107,9 @@ impl SearchParameters {
                 self.search.total = true;
                 Ok(())
             }
-            "true" | "text" | "data" => Err(Refusal::Ignored(ignored("_summary", "only _summary=count and false are supported"))),
+            "true" | "text" | "data" => {
+                Err(Refusal::Ignored(ignored("_summary", "only _summary=count and false are supported")))
+            }
             _ => Err(Error::invalid("_summary", "must be true, text, data, count or false").into()),
         }
     }
@@ -152,7 +165,12 @@ fn filter(parameter: &Parameter, modifier: Option<&str>, base: &str, name: &str,
 }
 
 /// `Type:parameter` or `Type:parameter:Target`, if this server can follow it.
-fn include(capability: &Capability, name: &str, text: &str, fits: impl Fn(&Include) -> bool) -> Result<Option<Include>, Refusal> {
+fn include(
+    capability: &Capability,
+    name: &str,
+    text: &str,
+    fits: impl Fn(&Include) -> bool,
+) -> Result<Option<Include>, Refusal> {
     let mut parts = text.split(':');
     let (kind, parameter, target) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
     let Some(parameter) = parameter.filter(|p| !p.is_empty() && !kind.is_empty() && parts.next().is_none()) else {

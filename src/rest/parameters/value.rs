@@ -83,7 +83,12 @@ pub(super) fn tokens(name: &str, value: &str) -> Result<Vec<TermMatch>, Error> {
 }
 
 /// A reference parameter: `Patient/x`, `x` or an absolute URL; `kind` is the type named by a modifier.
-pub(super) fn references(parameter: &Parameter, kind: Option<&str>, base: &str, value: &str) -> Result<Vec<String>, Error> {
+pub(super) fn references(
+    parameter: &Parameter,
+    kind: Option<&str>,
+    base: &str,
+    value: &str,
+) -> Result<Vec<String>, Error> {
     let mut references = Vec::new();
     for part in alternatives(&parameter.name, value, MOST_ALTERNATIVES)? {
         let text = normalize_reference(&unescape(part));
@@ -107,8 +112,12 @@ fn reference(parameter: &Parameter, modifier: Option<&str>, text: &str) -> Resul
     }
     match kind {
         None => Ok(parameter.target.iter().map(|target| format!("{target}/{id}")).collect()),
-        Some(kind) if parameter.target.iter().any(|t| t == kind) && modifier.is_none_or(|m| m == kind) => Ok(vec![format!("{kind}/{id}")]),
-        Some(_) => refuse(format!("must refer to {}", modifier.map_or_else(|| parameter.target.join(", "), str::to_owned))),
+        Some(kind) if parameter.target.iter().any(|t| t == kind) && modifier.is_none_or(|m| m == kind) => {
+            Ok(vec![format!("{kind}/{id}")])
+        }
+        Some(_) => {
+            refuse(format!("must refer to {}", modifier.map_or_else(|| parameter.target.join(", "), str::to_owned)))
+        }
     }
 }
 

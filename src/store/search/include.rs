@@ -12,7 +12,7 @@ use crate::capability::{Column, Parameter};
 use crate::id::TenantId;
 use crate::store::index::normalize_reference;
 use crate::store::read::Stored;
-use crate::store::sql::{Sql, Value, pieces};
+use crate::store::sql::{Sql, Value};
 use crate::store::table::{Table, number, term};
 use crate::store::{Store, StoreError};
 
@@ -24,7 +24,12 @@ const MOST: usize = 5000;
 
 impl Store {
     /// What comes along with a page of matches, each resource once.
-    pub(super) async fn included(&self, tenant: &TenantId, search: &Search, matches: &[Stored]) -> Result<Vec<Stored>, StoreError> {
+    pub(super) async fn included(
+        &self,
+        tenant: &TenantId,
+        search: &Search,
+        matches: &[Stored],
+    ) -> Result<Vec<Stored>, StoreError> {
         let mut included = Included::new(matches);
         if matches.is_empty() {
             return Ok(included.resources);
@@ -32,7 +37,9 @@ impl Store {
         let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for include in &search.includes {
             let parameter = self.capability.resource(&include.kind).and_then(|row| row.parameter(&include.parameter));
-            for (kind, id) in matches.iter().filter(|m| m.kind == include.kind).flat_map(|m| targets(m, parameter, include)) {
+            for (kind, id) in
+                matches.iter().filter(|m| m.kind == include.kind).flat_map(|m| targets(m, parameter, include))
+            {
                 if !included.has(&kind, &id) {
                     wanted.entry(kind).or_default().insert(id);
                 }
@@ -40,19 +47,25 @@ impl Store {
         }
         for (kind, ids) in wanted {
             let ids: Vec<String> = ids.into_iter().collect();
-            for piece in pieces(&ids, IDS) {
+            for piece in ids.chunks(IDS) {
                 self.by_ids(tenant, &kind, piece, &mut included).await?;
             }
         }
         for include in &search.revincludes {
-            for piece in pieces(matches, IDS) {
+            for piece in matches.chunks(IDS) {
                 self.by_reference(tenant, include, piece, &mut included).await?;
             }
         }
         Ok(included.resources)
     }
 
-    async fn by_ids(&self, tenant: &TenantId, kind: &str, ids: &[String], included: &mut Included) -> Result<(), StoreError> {
+    async fn by_ids(
+        &self,
+        tenant: &TenantId,
+        kind: &str,
+        ids: &[String],
+        included: &mut Included,
+    ) -> Result<(), StoreError> {
         let table = Table::of(kind);
         let mut sql = Sql::new("SELECT r.id, r.version, r.updated_us, r.tail FROM ");
         sql.push(table.name).push(" r WHERE ");
@@ -61,8 +74,15 @@ impl Store {
         self.add(kind, sql, included).await
     }
 
-    async fn by_reference(&self, tenant: &TenantId, include: &Include, to: &[Stored], included: &mut Included) -> Result<(), StoreError> {
-        let Some(parameter) = self.capability.resource(&include.kind).and_then(|row| row.parameter(&include.parameter)) else {
+    async fn by_reference(
+        &self,
+        tenant: &TenantId,
+        include: &Include,
+        to: &[Stored],
+        included: &mut Included,
+    ) -> Result<(), StoreError> {
+        let Some(parameter) = self.capability.resource(&include.kind).and_then(|row| row.parameter(&include.parameter))
+        else {
             return Ok(());
         };
         let table = Table::of(&include.kind);
@@ -72,7 +92,10 @@ impl Store {
             table.scope(&mut sql, "r", tenant);
             sql.push(" AND r.subject").bind_in(to.iter().map(|m| Value::Int(number(&m.reference()))).collect());
         } else {
-            sql.push(table.name).push("_term k CROSS JOIN ").push(table.name).push(" r WHERE r.row_id = k.row_id AND k.tenant = ");
+            sql.push(table.name)
+                .push("_term k CROSS JOIN ")
+                .push(table.name)
+                .push(" r WHERE r.row_id = k.row_id AND k.tenant = ");
             let terms = to.iter().map(|m| Value::Int(term(&include.kind, &include.parameter, &m.reference())));
             sql.bind(tenant.as_str()).push(" AND k.term").bind_in(terms.collect());
         }
@@ -154,7 +177,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let next = self.path.split_first();
         while let Some(name) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             match next {
-                Some((first, rest)) if *first == name => map.next_value_seed(Walk { path: rest, found: &mut *self.found })?,
+                Some((first, rest)) if *first == name => {
+                    map.next_value_seed(Walk { path: rest, found: &mut *self.found })?;
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }

@@ -55,7 +55,7 @@ impl<'a> Plan<'a> {
         for key in &self.order {
             sql.push(", ").push(key.column);
         }
-        self.from_where(&mut sql, self.search.after.as_ref());
+        self.push_from_where(&mut sql, self.search.after.as_ref());
         sql.push(" ORDER BY ");
         self.push_order(&mut sql);
         sql.push(" LIMIT ").bind(i64::try_from(self.search.count).unwrap_or(i64::MAX).saturating_add(1));
@@ -65,9 +65,23 @@ impl<'a> Plan<'a> {
     /// The statement that counts.
     pub(super) fn count(&self) -> Sql {
         let repeats = self.lead.is_some_and(|(_, values)| values.iter().any(|v| v.system.is_none()));
+        if let Some((parameter, [value])) = self.lead.filter(|_| self.terms_suffice()) {
+            let mut sql = Sql::new(if repeats { "SELECT COUNT(DISTINCT k.row_id)" } else { "SELECT COUNT(*)" });
+            sql.push(" FROM ").push(self.table.name).push("_term k WHERE ");
+            self.push_term(&mut sql, "k", parameter, value);
+            self.push_subjects(&mut sql, "k");
+            return sql;
+        }
         let mut sql = Sql::new(if repeats { "SELECT COUNT(DISTINCT r.row_id)" } else { "SELECT COUNT(*)" });
-        self.from_where(&mut sql, None);
+        self.push_from_where(&mut sql, None);
         sql
+    }
+
+    /// Whether the leading terms alone say what matches: the search has them and at most one subject.
+    fn terms_suffice(&self) -> bool {
+        let subjects = self.search.filters.iter().filter(|f| matches!(f, Filter::Subject(_))).count();
+        self.search.filters.len() == 1 + usize::from(self.subject.is_some())
+            && subjects == usize::from(self.subject.is_some())
     }
 
     /// Where a row of [`Plan::page`] stands in the order.
@@ -86,7 +100,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn from_where(&self, sql: &mut Sql, after: Option<&Cursor>) {
+    fn push_from_where(&self, sql: &mut Sql, after: Option<&Cursor>) {
         sql.push(" FROM ");
         if let Some((parameter, values)) = self.lead {
             self.push_lead(sql, parameter, values);
@@ -100,11 +114,13 @@ impl<'a> Plan<'a> {
             sql.push(self.table.name).push(" r WHERE ");
             self.table.scope(sql, "r", self.tenant);
         }
-        let mut lead = self.lead.map(|(parameter, values)| (parameter.to_owned(), values.to_vec()));
+        let mut lead = self.lead;
         for filter in &self.search.filters {
-            match filter {
-                Filter::Term { parameter, values } if lead.as_ref().is_some_and(|l| l.0 == *parameter && l.1 == *values) => lead = None,
-                filter => self.push_filter(sql, filter),
+            let leads = matches!(filter, Filter::Term { parameter, values } if lead == Some((parameter, values)));
+            if leads {
+                lead = None;
+            } else {
+                self.push_filter(sql, filter);
             }
         }
         if let Some(after) = after {
@@ -248,7 +264,13 @@ fn order(search: &Search, lead: bool, subject: bool) -> Vec<Key> {
         Column::Id => ID,
         Column::Updated => "r.updated_us",
         Column::Date => date,
-        Column::Subject => if lead { "k.subject" } else { "r.subject" },
+        Column::Subject => {
+            if lead {
+                "k.subject"
+            } else {
+                "r.subject"
+            }
+        }
     };
     let mut order: Vec<Key> = search.sort.iter().map(|s| Key { column: column(s), descending: s.descending }).collect();
     if order.is_empty() {
