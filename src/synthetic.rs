@@ -18,14 +18,15 @@ pub struct Heart {
 }
 
 impl Heart {
-    /// A heart that beats `rate` times a minute around which breathing (15 /min) swings by 3 %, for `seconds`.
+    /// A heart that beats `rate` times a minute, around which breathing (15 /min) swings by 3 % and blood pressure
+    /// control (Mayer waves, 6 /min) by 2.5 %, for `seconds`.
     pub fn new(rate_per_min: impl Fn(f64) -> f64, seconds: f64) -> Self {
         let mut beats = Vec::new();
         let mut at = 0.4;
         while at < seconds + 2.0 {
             beats.push(at);
-            let breathing = 1.0 + 0.03 * (TAU * 0.25 * at).sin();
-            at += 60.0 / rate_per_min(at) * breathing;
+            let swing = 1.0 + 0.03 * (TAU * 0.25 * at).sin() + 0.025 * (TAU * 0.1 * at).sin();
+            at += 60.0 / rate_per_min(at) * swing;
         }
         Self { beats }
     }
@@ -37,24 +38,26 @@ impl Heart {
 
     /// Lead II in mV at `at` seconds.
     pub fn ecg(&self, at: f64) -> f64 {
-        self.near(at).map(|(beat, length)| {
-            let wave = |(place, width, height): (f64, f64, f64)| {
-                let distance = (at - beat - place * length.min(1.0)) / width;
-                height * (-0.5 * distance * distance).exp()
-            };
-            WAVES.into_iter().map(wave).sum::<f64>()
-        })
-        .sum()
+        self.near(at)
+            .map(|(beat, length)| {
+                let wave = |(place, width, height): (f64, f64, f64)| {
+                    let distance = (at - beat - place * length.min(1.0)) / width;
+                    height * (-0.5 * distance * distance).exp()
+                };
+                WAVES.into_iter().map(wave).sum::<f64>()
+            })
+            .sum()
     }
 
     /// Pulse wave at the finger, without unit, at `at` seconds.
     pub fn ppg(&self, at: f64) -> f64 {
-        self.near(at - PULSE_DELAY_S).map(|(beat, _)| {
-            let since = at - PULSE_DELAY_S - beat;
-            let bump = |centre: f64, width: f64| (-0.5 * ((since - centre) / width).powi(2)).exp();
-            bump(0.12, 0.07) + 0.35 * bump(0.38, 0.10)
-        })
-        .sum()
+        self.near(at - PULSE_DELAY_S)
+            .map(|(beat, _)| {
+                let since = at - PULSE_DELAY_S - beat;
+                let bump = |centre: f64, width: f64| (-0.5 * ((since - centre) / width).powi(2)).exp();
+                bump(0.12, 0.07) + 0.35 * bump(0.38, 0.10)
+            })
+            .sum()
     }
 
     /// Heart rate over a span, from the beats in it, in /min.
@@ -84,7 +87,8 @@ mod tests {
     fn the_r_peaks_are_where_the_beats_are() {
         let heart = Heart::new(|_| 72.0, 60.0);
         let beat = heart.beats()[10];
-        let peak = (-50..50).map(|i| beat + f64::from(i) / 1000.0).max_by(|a, b| heart.ecg(*a).total_cmp(&heart.ecg(*b)));
+        let peak =
+            (-50..50).map(|i| beat + f64::from(i) / 1000.0).max_by(|a, b| heart.ecg(*a).total_cmp(&heart.ecg(*b)));
         assert!((peak.unwrap() - beat).abs() < 0.002);
         assert!((heart.rate(0.0, 60.0).unwrap() - 72.0).abs() < 1.0);
     }

@@ -340,11 +340,7 @@ fn device_value(signal: &SignalCode, window: &Window, value: Value) -> Measured 
 }
 
 fn source(measured: &Measured) -> Source {
-    Source {
-        signal: measured.signal.clone(),
-        interval: measured.interval,
-        algorithm: measured.algorithm.clone(),
-    }
+    Source { signal: measured.signal.clone(), interval: measured.interval, algorithm: measured.algorithm.clone() }
 }
 
 fn overlaps(a: Interval, b: Interval) -> bool {

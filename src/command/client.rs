@@ -239,10 +239,11 @@ impl Server {
 
     async fn attempt(&self, request: RequestBuilder) -> Result<Response, Attempt> {
         let sent = request.header(AUTHORIZATION, format!("Bearer {}", self.key)).send().await;
-        let response = sent.map_err(|error| match error.is_builder() {
-            true => Attempt::Never(ServerError::Setup(error)),
-            false => Attempt::Later(Trouble::Connection(error)),
-        })?;
+        let response = match sent {
+            Ok(response) => response,
+            Err(error) if error.is_builder() => return Err(Attempt::Never(ServerError::Setup(error))),
+            Err(error) => return Err(Attempt::Later(Trouble::Connection(error))),
+        };
         let status = response.status();
         if status.is_success() {
             return Ok(response);

@@ -15,17 +15,17 @@ impl Cbor {
         let major = major << 5;
         match value {
             0..24 => self.0.push(major | value as u8),
-            24..0x100 => self.0.extend([major | 24, value as u8]),
+            24..0x100 => self.0.extend([major | 0x18, value as u8]),
             0x100..0x1_0000 => {
-                self.0.push(major | 25);
+                self.0.push(major | 0x19);
                 self.0.extend((value as u16).to_be_bytes());
             }
             0x1_0000..0x1_0000_0000 => {
-                self.0.push(major | 26);
+                self.0.push(major | 0x1A);
                 self.0.extend((value as u32).to_be_bytes());
             }
             _ => {
-                self.0.push(major | 27);
+                self.0.push(major | 0x1B);
                 self.0.extend(value.to_be_bytes());
             }
         }

@@ -29,7 +29,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Arguments of `afferent replay`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// WFDB record (`101` or `101.hea`), CSV table, or NDJSON file of packets
+    /// WFDB record (`101` or `101.hea`), EDF file, CSV table, or NDJSON file of packets
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Address of the server
@@ -388,9 +388,10 @@ impl Sender<'_> {
             keys.entry((outgoing.device, outgoing.stream)).or_insert(outgoing.key);
             bodies.push(outgoing.body);
         }
-        let (content_type, body) = match self.cbor {
-            true => ("application/cbor", cbor_array(&bodies)),
-            false => ("application/json", json_array(&bodies)),
+        let (content_type, body) = if self.cbor {
+            ("application/cbor", cbor_array(&bodies))
+        } else {
+            ("application/json", json_array(&bodies))
         };
         let server = self.server.clone();
         self.in_flight =

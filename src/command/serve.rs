@@ -20,7 +20,7 @@ pub struct Args {
 
 /// The settings themselves.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Settings {
+pub(super) struct Settings {
     /// Address to listen at [default: 127.0.0.1:8080].
     #[arg(long, env = "AFFERENT_LISTEN")]
     listen: Option<SocketAddr>,

@@ -3,7 +3,7 @@
 
 const base = new URL("../fhir/R4/", location.href);
 const element = (id) => document.getElementById(id);
-const shownStrip = { id: null, url: null };
+const shownStrips = { ids: "", urls: [] };
 
 const fragment = new URLSearchParams(location.hash.slice(1));
 element("key").value = fragment.get("key") || sessionStorage.getItem("afferent-key") || "";
@@ -84,19 +84,33 @@ async function lineage(observation) {
   element("lineage").textContent = JSON.stringify(text, null, 2);
 }
 
-async function showStrip(filter) {
-  const bundle = await json(`DocumentReference?${filter}_sort=-date&_count=1`);
-  const [document_] = resources(bundle, "DocumentReference");
-  if (!document_ || document_.id === shownStrip.id) return;
+// The newest strip of each waveform, ECG first.
+async function showStrips(filter) {
+  const documents = resources(await json(`DocumentReference?${filter}_sort=-date&_count=8`), "DocumentReference");
+  const newest = new Map();
+  for (const one of documents) {
+    const code = one.category?.[0]?.coding?.[0]?.code || "";
+    if (!newest.has(code)) newest.set(code, one);
+  }
+  const wanted = [...newest.entries()].sort(([a], [b]) => a.localeCompare(b)).map(([, one]) => one);
+  const ids = wanted.map((one) => one.id).join();
+  if (!ids || ids === shownStrips.ids) return;
+  const figures = await Promise.all(wanted.map(figure));
+  shownStrips.urls.forEach((url) => URL.revokeObjectURL(url));
+  shownStrips.ids = ids;
+  shownStrips.urls = figures.map((one) => one.querySelector("img").src);
+  element("strips").replaceChildren(...figures);
+}
+
+async function figure(document_) {
   const attachment = document_.content[0].attachment;
   const picture = await (await get(attachment.url, attachment.contentType)).blob();
-  if (shownStrip.url) URL.revokeObjectURL(shownStrip.url);
-  shownStrip.id = document_.id;
-  shownStrip.url = URL.createObjectURL(picture);
   const image = make("img");
-  image.src = shownStrip.url;
+  image.src = URL.createObjectURL(picture);
   image.alt = attachment.title || "Waveform strip";
-  element("strip").replaceChildren(image, make("figcaption", `${attachment.title || ""} DocumentReference/${document_.id}`));
+  const node = make("figure");
+  node.append(image, make("figcaption", `${attachment.title || ""} · DocumentReference/${document_.id}`));
+  return node;
 }
 
 function report(error) {
@@ -108,14 +122,14 @@ async function refresh() {
   if (!element("key").value) return report(new Error("Give a developer key."));
   const patient = element("patient").value.trim();
   const filter = patient ? `patient=${encodeURIComponent(patient)}&` : "";
-  const bundle = await json(`Observation?${filter}_sort=-date&_count=60`);
+  const bundle = await json(`Observation?${filter}_sort=-date&_count=100`);
   const observations = resources(bundle, "Observation");
   const newest = new Map();
   for (const observation of observations) if (!newest.has(codeOf(observation).code)) newest.set(codeOf(observation).code, observation);
-  const tiles = [...newest.values()].sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
+  const tiles = [...newest.values()].filter((o) => !o.valueSampledData && codeOf(o).code !== "rr-interval").sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
   element("tiles").replaceChildren(...tiles.map(tile));
   element("rows").replaceChildren(...observations.slice(0, 25).map(row));
-  await showStrip(filter);
+  await showStrips(filter);
   sessionStorage.setItem("afferent-key", element("key").value);
   element("state").className = "";
   element("state").textContent = `${observations.length} newest Observations, ${new Date().toISOString().slice(11, 19)} UTC`;

@@ -143,7 +143,8 @@ impl BeatDetector {
         let Some(tick) = tick.checked_sub(self.bands.delay() as u64) else { return };
         let hump = self.humps.push(tick, envelope);
         let peak_near = |tick: u64| self.locator.locate(self.front.position_of(tick as f64), self.front.position());
-        let moment = Moment { tick, envelope, hump, rising: self.humps.is_rising(), bands: &self.bands, peak_near: &peak_near };
+        let moment =
+            Moment { tick, envelope, hump, rising: self.humps.is_rising(), bands: &self.bands, peak_near: &peak_near };
         self.decision.advance(&moment, beats);
         self.move_horizon(tick);
     }

@@ -57,14 +57,19 @@ impl BundleWriter {
     }
 
     /// Appends a history entry with the request that made the version and its outcome.
-    pub fn history_entry(&mut self, full_url: &str, resource: Option<&[u8]>, request: (&str, &str), response: &HistoryResponse<'_>) {
+    pub fn history_entry(
+        &mut self,
+        full_url: &str,
+        resource: Option<&[u8]>,
+        request: (&str, &str),
+        response: &HistoryResponse<'_>,
+    ) {
         self.open_entry();
-        match resource {
-            Some(resource) => self.full_url_and_resource(full_url, resource),
-            None => {
-                self.bytes.extend_from_slice(br#""fullUrl":"#);
-                push_string(&mut self.bytes, full_url);
-            }
+        if let Some(resource) = resource {
+            self.full_url_and_resource(full_url, resource);
+        } else {
+            self.bytes.extend_from_slice(br#""fullUrl":"#);
+            push_string(&mut self.bytes, full_url);
         }
         self.bytes.extend_from_slice(br#","request":{"method":"#);
         push_string(&mut self.bytes, request.0);
@@ -123,7 +128,8 @@ mod tests {
 
     #[test]
     fn an_empty_searchset_has_no_entry_array() {
-        let bundle = BundleWriter::new("searchset", Some(0), &[("self", "http://x/Observation?a=\"b\"".to_owned())]).finish();
+        let bundle =
+            BundleWriter::new("searchset", Some(0), &[("self", "http://x/Observation?a=\"b\"".to_owned())]).finish();
         crate::json::parse(&bundle).unwrap();
         assert!(!String::from_utf8(bundle).unwrap().contains("entry"));
     }
@@ -132,7 +138,12 @@ mod tests {
     fn entries_are_whole_resources() {
         let mut bundle = BundleWriter::new("history", None, &[]);
         let response = HistoryResponse { status: "201", version: 1, last_modified: "2026-01-01T00:00:00.000Z" };
-        bundle.history_entry("http://x/Device/1", Some(br#"{"resourceType":"Device"}"#), ("PUT", "Device/1"), &response);
+        bundle.history_entry(
+            "http://x/Device/1",
+            Some(br#"{"resourceType":"Device"}"#),
+            ("PUT", "Device/1"),
+            &response,
+        );
         crate::json::parse(&bundle.finish()).unwrap();
     }
 }

@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn decimals_survive_a_round_trip() {
-        let json = br#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":1.10}}"#;
+        let json =
+            br#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":1.10}}"#;
         assert_eq!(to_vec(&parse(json).unwrap()).unwrap(), json.to_vec());
     }
 

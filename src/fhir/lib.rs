@@ -5,7 +5,6 @@
 //! costs half a minute to compile where the typed model costs eight CPU-minutes and 30 MB of binary. The functions here
 //! are not generic, so the machinery behind them is compiled once, in this package, and never again in its users.
 
-
 /// The FHIR release everything in this server speaks.
 pub const R4: fhirbolt::FhirRelease = fhirbolt::FhirReleases::R4;
 

@@ -4,8 +4,8 @@
 //! rest, the *tail*, is what its author decides. The store keeps the tail. Two versions have the same content exactly when
 //! their tails are equal, and serving a resource is a fixed head in front of stored bytes.
 
-use crate::make::{element, text};
 use crate::json::{self, WriteError};
+use crate::make::{element, text};
 use crate::{Element, Primitive, Value, read};
 
 const NO_VERSION: &str = "0";
@@ -58,8 +58,10 @@ mod tests {
     fn head_and_tail_make_the_resource() {
         for (json, expected) in [
             (r#"{"resourceType":"Device","id":"x","status":"active"}"#, r#"},"status":"active"}"#),
-            (r#"{"resourceType":"Device","meta":{"versionId":"7","profile":["http://p"]},"status":"active"}"#,
-             r#","profile":["http://p"]},"status":"active"}"#),
+            (
+                r#"{"resourceType":"Device","meta":{"versionId":"7","profile":["http://p"]},"status":"active"}"#,
+                r#","profile":["http://p"]},"status":"active"}"#,
+            ),
         ] {
             let tail = tail(json::parse(json.as_bytes()).unwrap()).unwrap();
             assert_eq!(std::str::from_utf8(&tail).unwrap(), expected);

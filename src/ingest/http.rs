@@ -92,9 +92,9 @@ pub(super) fn malformed(error: BatchError) -> Problem {
     };
     match error {
         BatchError::Empty => Problem::new(StatusCode::BAD_REQUEST, "empty", detail),
-        BatchError::TooMany { found, limit } => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many-packets", detail).with("found", found).with("limit", limit)
-        }
+        BatchError::TooMany { found, limit } => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many-packets", detail)
+            .with("found", found)
+            .with("limit", limit),
         BatchError::Malformed { .. } => Problem::new(StatusCode::BAD_REQUEST, "malformed", detail),
         BatchError::Packet { index, source } => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-packet", detail)
@@ -107,7 +107,8 @@ pub(super) fn malformed(error: BatchError) -> Problem {
 fn unavailable(error: JournalError) -> Problem {
     match error {
         JournalError::Busy => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too much is waiting; nothing was stored").retry_after(1)
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too much is waiting; nothing was stored")
+                .retry_after(1)
         }
         JournalError::Store(_) | JournalError::Stopped => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "nothing was stored; try again").retry_after(2)

@@ -50,7 +50,8 @@ impl Ledger {
     /// What a sender is told; `None` before the first packet.
     pub fn state(&self) -> Option<StreamState> {
         let contiguous = *self.ranges.first_key_value()?.1;
-        let gaps = self.ranges.iter().zip(self.ranges.iter().skip(1)).map(|((_, last), (next, _))| (last + 1, next - 1));
+        let gaps =
+            self.ranges.iter().zip(self.ranges.iter().skip(1)).map(|((_, last), (next, _))| (last + 1, next - 1));
         Some(StreamState { contiguous, gaps: gaps.take(100).collect() })
     }
 }

@@ -98,9 +98,7 @@ fn check(state: &IngestState, packet: &RawPacket) -> Result<(), crate::packet::P
 fn denied(denied: Denied) -> Problem {
     use axum::http::StatusCode;
     match denied {
-        Denied::Missing | Denied::Invalid => {
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", denied.to_string())
-        }
+        Denied::Missing | Denied::Invalid => Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", denied.to_string()),
         Denied::Store(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "token could not be checked");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again").retry_after(1)

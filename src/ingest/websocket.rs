@@ -20,7 +20,11 @@ use crate::problem::Problem;
 const BEARER_PROTOCOL: &str = "afferent.bearer.";
 const PROTOCOL: &str = "afferent.packets";
 
-pub(super) async fn stream(State(state): State<IngestState>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+pub(super) async fn stream(
+    State(state): State<IngestState>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     match authenticate(&state, &headers).await {
         Ok(grant) => {
             let size = state.config.body_bytes;
@@ -69,10 +73,9 @@ async fn serve(mut socket: WebSocket, state: IngestState, grant: Grant) {
                 if !accepted.conflicts.is_empty()
                     && let serde_json::Value::Object(members) = &mut reply
                 {
-                    let conflicts = accepted
-                        .conflicts
-                        .iter()
-                        .map(|(device, stream, sequence)| json!({"device": device, "stream": stream, "sequence": sequence}));
+                    let conflicts = accepted.conflicts.iter().map(
+                        |(device, stream, sequence)| json!({"device": device, "stream": stream, "sequence": sequence}),
+                    );
                     members.insert("conflicts".to_owned(), conflicts.collect());
                 }
                 reply

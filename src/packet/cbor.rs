@@ -76,7 +76,7 @@ fn typed_array(tag: u64, bytes: &[u8]) -> Result<Vec<Json>, BatchError> {
     macro_rules! items {
         ($type:ty, $from:ident) => {{
             const WIDTH: usize = size_of::<$type>();
-            if bytes.len() % WIDTH != 0 {
+            if !bytes.len().is_multiple_of(WIDTH) {
                 return Err(malformed(format!("a typed array of {} bytes is not a multiple of {WIDTH}", bytes.len())));
             }
             let values = bytes.as_chunks::<WIDTH>().0.iter().map(|chunk| <$type>::$from(*chunk));
@@ -141,8 +141,13 @@ mod tests {
 
     #[test]
     fn nan_and_garbage_are_refused() {
-        assert!(parse_one(Format::Cbor, &packet(Value::Array(vec![Value::Float(f64::NAN)])), Limits::default()).is_err());
-        assert!(parse_one(Format::Cbor, &packet(Value::Tag(77, Box::new(Value::Bytes(vec![1])))), Limits::default()).is_err());
+        assert!(
+            parse_one(Format::Cbor, &packet(Value::Array(vec![Value::Float(f64::NAN)])), Limits::default()).is_err()
+        );
+        assert!(
+            parse_one(Format::Cbor, &packet(Value::Tag(77, Box::new(Value::Bytes(vec![1])))), Limits::default())
+                .is_err()
+        );
         assert!(parse_one(Format::Cbor, b"\xff\xff", Limits::default()).is_err());
     }
 }

@@ -155,6 +155,7 @@ mod rfc3339 {
 
     use crate::time::DeviceTime;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
     pub(super) fn serialize<S: Serializer>(time: &DeviceTime, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&time.to_rfc3339())
     }

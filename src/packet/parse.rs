@@ -180,17 +180,27 @@ fn checked(mut packet: RawPacket, limits: Limits) -> Result<RawPacket, PacketErr
         if !scale.is_finite() || scale == 0.0 {
             return Err(PacketError::at("samples.scale", "must be finite and not 0"));
         }
-        samples.values.iter_mut().flatten().for_each(|value| *value *= scale);
+        samples.values.iter_mut().flatten().for_each(|value| *value = scaled(*value, scale));
     }
     for (index, value) in samples.values.iter().enumerate() {
         if value.is_some_and(|v| !v.is_finite()) {
-            return Err(PacketError::at(format!("samples.values[{index}]"), "is not a finite number; write null for a missing sample"));
+            return Err(PacketError::at(
+                format!("samples.values[{index}]"),
+                "is not a finite number; write null for a missing sample",
+            ));
         }
     }
     if let Some((component, _)) = samples.components.iter().find(|(_, v)| !v.is_finite()) {
         return Err(PacketError::at(format!("samples.components.{component}"), "is not a finite number"));
     }
     Ok(packet)
+}
+
+/// `value` counts of `scale`. A scale such as 0.005 has no exact binary form, its inverse does: dividing gives the number
+/// the sender means, with no digits behind it that are not there.
+fn scaled(value: f64, scale: f64) -> f64 {
+    let inverse = (1.0 / scale).round();
+    if inverse != 0.0 && (inverse * scale - 1.0).abs() < 1e-12 { value / inverse } else { value * scale }
 }
 
 #[cfg(test)]
@@ -230,6 +240,13 @@ mod tests {
             let error = json(&body).unwrap_err().to_string();
             assert!(error.contains(expected), "{body}\n{error}");
         }
+    }
+
+    #[test]
+    fn scaled_counts_are_the_numbers_they_stand_for() {
+        assert_eq!(scaled(-69.0, 0.005).to_string(), "-0.345");
+        assert_eq!(scaled(3.0, 0.1).to_string(), "0.3");
+        assert_eq!(scaled(3.0, 2.5), 7.5);
     }
 
     #[test]

@@ -15,9 +15,9 @@ const GROUP: usize = 64;
 /// What a worker hands over.
 #[derive(Debug)]
 pub(super) struct Finished {
-    /// To be stored together.
-    pub(super) commit: Commit,
-    /// Packets that are done when it is.
+    /// To be stored together; none where packets gave nothing new.
+    pub(super) commit: Option<Commit>,
+    /// Packets that are done when it, and what was handed over before, is stored.
     pub(super) packets: usize,
 }
 
@@ -31,8 +31,10 @@ async fn run(parts: Parts, mut queue: mpsc::Receiver<Finished>) {
     let mut group = Vec::new();
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let packets: usize = group.iter().map(|f| f.packets).sum();
-        let commits: Vec<Commit> = group.drain(..).map(|f| f.commit).collect();
-        store(&parts, commits).await;
+        let commits: Vec<Commit> = group.drain(..).filter_map(|f| f.commit).collect();
+        if !commits.is_empty() {
+            store(&parts, commits).await;
+        }
         parts.progress.finished(packets);
         parts.telemetry.pending(parts.progress.pending());
     }
@@ -48,7 +50,11 @@ async fn store(parts: &Parts, commits: Vec<Commit>) {
                 return;
             }
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, streams = commits.len(), "commit failed, trying again");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    streams = commits.len(),
+                    "commit failed, trying again"
+                );
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(10));
             }

@@ -16,12 +16,12 @@ pub struct Progress {
 impl Progress {
     /// Packets became durable, or streams are to be caught up.
     pub fn started(&self, count: usize) {
-        self.pending.fetch_add(count as i64, Ordering::Relaxed);
+        self.pending.fetch_add(count.cast_signed() as i64, Ordering::Relaxed);
     }
 
     /// They are processed and what they gave is stored.
     pub fn finished(&self, count: usize) {
-        self.pending.fetch_sub(count as i64, Ordering::Relaxed);
+        self.pending.fetch_sub(count.cast_signed() as i64, Ordering::Relaxed);
     }
 
     /// Packets and streams in between.

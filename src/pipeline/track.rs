@@ -78,7 +78,12 @@ impl Track {
     ///
     /// # Errors
     /// The packet cannot be read with this registry; the state is as before.
-    pub fn push(&mut self, registry: &Registry, packet: &RawPacket, seen: &PacketSeen) -> Result<Vec<Batch>, PacketError> {
+    pub fn push(
+        &mut self,
+        registry: &Registry,
+        packet: &RawPacket,
+        seen: &PacketSeen,
+    ) -> Result<Vec<Batch>, PacketError> {
         let start = Instant(packet.device_time.0);
         let frame = device::decode_at(packet, registry, self.origin.model.as_deref(), start)?;
         let mut batches = Vec::new();
@@ -147,7 +152,8 @@ impl Track {
 
     /// The stream, or its episode, has ended.
     fn finish(&mut self, registry: &Registry) -> Vec<Batch> {
-        let closed: Vec<Closed> = std::mem::take(&mut self.chains).into_values().flat_map(|mut c| c.finish(registry)).collect();
+        let closed: Vec<Closed> =
+            std::mem::take(&mut self.chains).into_values().flat_map(|mut c| c.finish(registry)).collect();
         self.batches(closed)
     }
 

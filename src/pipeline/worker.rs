@@ -11,10 +11,10 @@ use tokio::sync::mpsc;
 
 use super::committer::Finished;
 use super::{Parts, Work};
+use crate::algorithm::PacketSeen;
 use crate::fhir::Element;
 use crate::packet::RawPacket;
 use crate::pipeline::track::Track;
-use crate::algorithm::PacketSeen;
 use crate::projection::{self, Batch, Organization};
 use crate::registry::{Registry, StripPaper};
 use crate::resource::Resource;
@@ -47,7 +47,11 @@ struct Worker {
     known: BTreeMap<String, Element>,
 }
 
-pub(super) fn start(number: usize, parts: &Parts, commits: mpsc::Sender<Finished>) -> std::io::Result<mpsc::Sender<Work>> {
+pub(super) fn start(
+    number: usize,
+    parts: &Parts,
+    commits: mpsc::Sender<Finished>,
+) -> std::io::Result<mpsc::Sender<Work>> {
     let (tx, rx) = mpsc::channel(QUEUE);
     let worker = Worker {
         parts: parts.clone(),
@@ -69,7 +73,7 @@ impl Worker {
                 Work::Load(streams) => {
                     for stream in streams {
                         self.load(stream, None);
-                        self.parts.progress.finished(1);
+                        self.done(1);
                     }
                 }
             }
@@ -83,11 +87,11 @@ impl Worker {
         }
         let Some(live) = self.live.get_mut(&stream) else {
             // Orphaned: it stays in the journal until its device is on a patient.
-            self.parts.progress.finished(1);
+            self.done(1);
             return;
         };
         if entry.position <= live.position {
-            self.parts.progress.finished(1);
+            self.done(1);
             return;
         }
         let sequence = entry.sequence;
@@ -95,7 +99,7 @@ impl Worker {
         if live.sequencer.offer(sequence, entry) == Arrival::Late {
             self.parts.telemetry.rewound();
             self.load(stream, Some(sequence));
-            self.parts.progress.finished(1);
+            self.done(1);
             return;
         }
         self.pump(stream, 1);
@@ -157,19 +161,27 @@ impl Worker {
     fn pump(&mut self, stream: StreamId, mut packets: usize) {
         while let Some((_, entry)) = self.live.get_mut(&stream).and_then(|live| live.sequencer.next()) {
             if let Some(commit) = self.process(stream, &entry) {
-                let finished = Finished { commit, packets: std::mem::take(&mut packets) };
+                let finished = Finished { commit: Some(commit), packets: std::mem::take(&mut packets) };
                 // The committer only goes away when the server stops; then the journal still has the packet.
                 let _ = self.commits.blocking_send(finished);
             }
         }
-        self.parts.progress.finished(packets);
+        self.done(packets);
+    }
+
+    /// Packets are done with when all that was handed over before is stored, so word of it takes the same way.
+    fn done(&self, packets: usize) {
+        if packets > 0 {
+            let _ = self.commits.blocking_send(Finished { commit: None, packets });
+        }
     }
 
     fn process(&mut self, stream: StreamId, entry: &Entry) -> Option<Commit> {
         let registry = Arc::clone(&self.parts.registry);
         let live = self.live.get_mut(&stream)?;
         let seen = PacketSeen { sequence: entry.sequence, sha256: entry.sha256 };
-        let batches = RawPacket::from_canonical(&entry.packet).and_then(|packet| live.track.push(&registry, &packet, &seen));
+        let batches =
+            RawPacket::from_canonical(&entry.packet).and_then(|packet| live.track.push(&registry, &packet, &seen));
         let batches = match batches {
             Ok(batches) => batches,
             Err(error) => {
@@ -247,7 +259,8 @@ fn draw_strip(
     quality: Quality,
 ) -> Option<Vec<u8>> {
     let row = registry.signal(&block.signal)?;
-    let unit = row.unit.as_ref().map_or("", |u| u.display.as_str());
+    // UCUM's "1" says that there is no unit.
+    let unit = row.unit.as_ref().filter(|u| u.code != "1").map_or("", |u| u.display.as_str());
     let paper = match paper {
         StripPaper::Ecg => Paper::Ecg,
         StripPaper::Amplitude => Paper::Amplitude { unit },

@@ -18,9 +18,8 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/ig");
 /// A file is no FHIR resource; a test keeps that from being released.
 pub fn served(registry: &Registry) -> Result<Vec<Conformance>, IgError> {
     let files = FILES.files().filter(|f| f.path().extension().is_some_and(|e| e == "json"));
-    let mut definitions: BTreeMap<String, Vec<u8>> = files
-        .map(|f| (f.path().to_string_lossy().into_owned(), f.contents().to_vec()))
-        .collect();
+    let mut definitions: BTreeMap<String, Vec<u8>> =
+        files.map(|f| (f.path().to_string_lossy().into_owned(), f.contents().to_vec())).collect();
     definitions.extend(generate(registry)?.into_iter().map(|(name, text)| (name, text.into_bytes())));
     definitions.into_iter().map(|(name, text)| definition(name, &text)).collect()
 }

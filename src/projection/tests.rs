@@ -230,6 +230,7 @@ fn a_row_in_a_directory_is_enough_for_an_observation() {
 /// and the codes it cannot know as a CodeSystem beside them.
 #[test]
 #[ignore = "writes files; tests/validator/run asks for it"]
+#[expect(clippy::disallowed_methods, reason = "a test has no configuration to get a directory from")]
 fn dump_examples() {
     let directory = std::env::var("AFFERENT_EXAMPLES").unwrap();
     let directory = Path::new(&directory);

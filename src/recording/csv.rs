@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Channel, Recording, RecordingError, Source, read_error};
+use super::{Channel, Recording, RecordingError, Source, left_out, read_error};
 use crate::registry::Registry;
 use crate::time::{Instant, MICROS};
 
@@ -95,9 +95,7 @@ pub(super) fn open(path: &Path, rate_hz: Option<f64>, registry: &Registry) -> Re
         return Err(malformed(last_line, "has no rows after the header".to_owned()));
     }
     let name = path.file_stem().map_or_else(|| "table".to_owned(), |n| n.to_string_lossy().into_owned());
-    let notices =
-        channels.iter().filter_map(|c| c.target.as_ref().err().map(|why| format!("{} is left out: {why}", c.name)));
-    Ok(Recording { name, model: "wfdb-recording", start, notices: notices.collect(), channels })
+    Ok(Recording { name, model: "wfdb-recording", start, notices: left_out(&channels), channels })
 }
 
 /// `II [mV]` or `II (mV)`.
@@ -155,12 +153,19 @@ fn regular_rate(times: &[f64]) -> Result<f64, (usize, String)> {
     if !(period.is_finite() && period > 0.0) {
         return Err((0, "times do not advance, so the sampling rate must be given".to_owned()));
     }
-    let out_of_step = |(index, time): (usize, &f64)| (time - first - index as f64 * period).abs() > period / 2.0;
-    if let Some(row) = times.iter().enumerate().position(out_of_step) {
-        let problem = "the time is out of step with a regular sampling rate; give the rate to override";
-        return Err((row, problem.to_owned()));
-    }
     let rate = 1.0 / period;
-    // Times are printed with few digits: 0.008 s steps are 125 Hz.
-    Ok(if (rate - rate.round()).abs() < rate * 1e-4 { rate.round() } else { rate })
+    let rate = if (rate - rate.round()).abs() < rate * 1e-4 { rate.round() } else { rate };
+    // Times are printed with few digits, so they and their steps are off by up to half a step and more; where a row is
+    // missing, the step is a double one.
+    let mut before = *first;
+    for (row, time) in times.iter().enumerate() {
+        let step = (time - before) * rate;
+        let off = (time - first) * rate - row as f64;
+        if !(0.0..=1.75).contains(&step) || off.abs() > 0.75 {
+            let problem = "the time is out of step with a regular sampling rate; give the rate to override";
+            return Err((row, problem.to_owned()));
+        }
+        before = *time;
+    }
+    Ok(rate)
 }

@@ -1,10 +1,11 @@
-//! Stored recordings to packets: WFDB records, CSV tables and NDJSON packet files.
+//! Stored recordings to packets: WFDB records, EDF files, CSV tables and NDJSON packet files.
 //!
 //! A [`Recording`] is a set of regularly sampled [`Channel`]s, each mapped to a row of `registry/signal` by the table in
 //! [`mapping`] or left out with the reason. [`Recording::packets`] cuts the chosen ones into the packets a device would have
 //! sent: times are computed from the sample index, so nothing drifts, and the same file always gives the same packets.
 
 mod csv;
+mod edf;
 mod mapping;
 mod ndjson;
 mod packets;
@@ -139,18 +140,16 @@ impl Channel {
         source: Box<dyn Source>,
         registry: &Registry,
     ) -> Self {
-        let target = mapping::target(name, unit, registry).and_then(|target| {
-            match target.waveform && rate_hz < SLOWEST_WAVEFORM {
-                true => Err(format!("{rate_hz} samples a second are too few for a waveform")),
-                false => Ok(target),
-            }
-        });
+        let mut target = mapping::target(name, unit, registry);
+        if rate_hz < SLOWEST_WAVEFORM && target.as_ref().is_ok_and(|t| t.waveform) {
+            target = Err(format!("{rate_hz} samples a second are too few for a waveform"));
+        }
         Self { name: name.to_owned(), rate_hz, samples, target, source }
     }
 }
 
 impl Recording {
-    /// Opens a WFDB record (`101`, `101.hea`, `101.dat`) or a CSV table; `rate_hz` is needed where a table has no time column.
+    /// Opens a WFDB record (`101`, `101.hea`, `101.dat`), an EDF file or a CSV table; `rate_hz` is needed where a table has no time column.
     ///
     /// # Errors
     /// The file cannot be read, is malformed, or is of a kind not supported.
@@ -159,7 +158,8 @@ impl Recording {
         let unsupported = |what: &str| RecordingError::Unsupported { path: path.to_owned(), what: what.to_owned() };
         match extension.as_deref() {
             Some("csv" | "tsv" | "txt") => csv::open(path, rate_hz, registry),
-            Some("edf" | "bdf") => Err(unsupported("EDF")),
+            Some("edf") => edf::open(path, registry),
+            Some("bdf") => Err(unsupported("BDF")),
             Some("gz") => Err(unsupported("a compressed file")),
             _ => wfdb::open(path, registry),
         }
@@ -177,6 +177,14 @@ fn waveform(kind: Kind) -> Option<bool> {
         Kind::Quantity => Some(false),
         Kind::Panel | Kind::Classification | Kind::Intervals => None,
     }
+}
+
+/// What to say about channels that have no signal.
+fn left_out(channels: &[Channel]) -> Vec<String> {
+    channels
+        .iter()
+        .filter_map(|c| c.target.as_ref().err().map(|why| format!("{} is left out: {why}", c.name)))
+        .collect()
 }
 
 fn read_error(path: &Path) -> impl FnOnce(std::io::Error) -> RecordingError {

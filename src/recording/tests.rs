@@ -108,7 +108,7 @@ fn records_that_cannot_be_read_say_why() {
     refused(&[("x.hea", b"x 1 360 10\nx.dat 212 200\n"), ("x.dat", &[0; 6])], "holds 4 of the 10 samples");
     refused(&[("x.hea", b"x 1 360 10\nx.dat 310 200\n"), ("x.dat", &[0; 6])], "signal format 310 is not supported");
     refused(&[("x.hea", b"x 1 360 10\nx.dat 16 200\n")], "x.dat: cannot be read");
-    refused(&[("x.edf", b"")], "EDF is not supported");
+    refused(&[("x.bdf", b"")], "BDF is not supported");
     refused(&[("x", b"")], "x.hea: cannot be read");
 }
 
@@ -138,6 +138,12 @@ fn tables_with_timestamps_or_a_given_rate() {
     assert_eq!(recording.start, Some(Instant::parse("2026-01-18T14:32:12Z").unwrap()));
     assert_eq!(recording.channels[0].rate_hz, 125.0);
 
+    // Six significant digits: 100.004 is printed as 100.
+    let steps = (0..20_000).map(|i| format!("{:.*},1\n", if i < 12_500 { 3 } else { 2 }, f64::from(i) * 0.008));
+    let table = "time,PLETH\n".to_owned() + &steps.collect::<String>();
+    let (_folder, path) = folder(&[("t.csv", table.as_bytes())]);
+    assert_eq!(Recording::open(&path, None, &registry()).unwrap().channels[0].rate_hz, 125.0);
+
     let (_folder, path) = folder(&[("t.csv", b"ECG [uV]\n1\n2\n")]);
     let recording = Recording::open(&path, Some(250.0), &registry()).unwrap();
     assert_eq!(recording.channels[0].target.as_ref().unwrap().unit, "uV");
@@ -151,6 +157,7 @@ fn tables_with_timestamps_or_a_given_rate() {
         ("time,ECG [mV]\n0,1\n1,x\n", "line 3: ECG: \"x\" is not a finite number"),
         ("time,ECG [mV]\n0,1\n1,inf\n", "not a finite number"),
         ("time,ECG [mV]\n0,1\n1,1\n9,1\n10,1\n", "out of step"),
+        ("time,ECG [mV]\n0,1\n1,1\n2,1\n3,1\n4,1\n6,1\n7,1\n8,1\n9,1\n10,1\n", "line 7: the time is out of step"),
         ("time,ECG [mV]\n5,1\n5,1\n", "times do not advance"),
         ("time,ECG [mV]\n", "column is empty"),
     ] {

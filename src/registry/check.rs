@@ -24,7 +24,10 @@ pub(super) fn check(registry: &Registry) -> Result<(), RegistryError> {
             if let Some(component) = &field.component
                 && !signal.component.iter().any(|c| &c.code == component)
             {
-                return Err(inconsistent(&row, format!("field {}: {} has no component {component}", field.name, signal.code)));
+                return Err(inconsistent(
+                    &row,
+                    format!("field {}: {} has no component {component}", field.name, signal.code),
+                ));
             }
         }
     }
@@ -43,8 +46,12 @@ fn version(row: &str, format_version: u32) -> Result<(), RegistryError> {
 }
 
 fn check_signal(row: &Signal) -> Result<(), String> {
-    let has = |present: bool, field: &str| if present { Ok(()) } else { Err(format!("{field}: a {:?} row needs it", row.kind)) };
-    let has_not = |absent: bool, field: &str| if absent { Ok(()) } else { Err(format!("{field}: a {:?} row has none", row.kind)) };
+    let has = |present: bool, field: &str| {
+        if present { Ok(()) } else { Err(format!("{field}: a {:?} row needs it", row.kind)) }
+    };
+    let has_not = |absent: bool, field: &str| {
+        if absent { Ok(()) } else { Err(format!("{field}: a {:?} row has none", row.kind)) }
+    };
     has(!row.display.is_empty(), "display")?;
     has_not(row.kind == Kind::Panel || row.component.is_empty(), "component")?;
     has_not(row.kind == Kind::Classification || row.value.is_empty(), "value")?;

@@ -16,7 +16,10 @@ use include_dir::{Dir, include_dir};
 
 pub use algorithm::Algorithm;
 pub use device::{DeviceModel, Field, GattService, VendorSchema};
-pub use signal::{Category, CodedValue, Component, Conversion, InputUnit, Kind, LoincCoding, Plausible, SampledData, Signal, StripPaper, Unit};
+pub use signal::{
+    Category, CodedValue, Component, Conversion, InputUnit, Kind, LoincCoding, Plausible, SampledData, Signal,
+    StripPaper, Unit,
+};
 
 pub use crate::id::CANONICAL_BASE;
 
@@ -123,8 +126,7 @@ impl Registry {
     }
 
     fn add(&mut self, kind: &str, path: &Path, text: &str) -> Result<(), RegistryError> {
-        let parse_error =
-            |source| RegistryError::Parse { path: path.to_owned(), source: Box::new(source) };
+        let parse_error = |source| RegistryError::Parse { path: path.to_owned(), source: Box::new(source) };
         match kind {
             "signal" => {
                 let row: Signal = toml::from_str(text).map_err(parse_error)?;

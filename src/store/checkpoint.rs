@@ -44,7 +44,7 @@ impl Store {
     /// # Errors
     /// The database failed; nothing was stored.
     pub async fn commit(&self, commits: Vec<Commit>) -> Result<Upserted, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let now = self.clock.now();
         let mut total = Upserted::default();
         for commit in commits {
@@ -114,12 +114,13 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn late(&self, stream: StreamId, position: i64, sequence: u64) -> Result<Option<u64>, StoreError> {
-        let row = sqlx::query("SELECT MIN(sequence) FROM journal WHERE stream = $1 AND sequence < $2 AND position > $3")
-            .bind(stream)
-            .bind(sequence.cast_signed())
-            .bind(position)
-            .fetch_one(&self.readers)
-            .await?;
+        let row =
+            sqlx::query("SELECT MIN(sequence) FROM journal WHERE stream = $1 AND sequence < $2 AND position > $3")
+                .bind(stream)
+                .bind(sequence.cast_signed())
+                .bind(position)
+                .fetch_one(&self.readers)
+                .await?;
         Ok(row.try_get::<Option<i64>, _>(0)?.map(i64::cast_unsigned))
     }
 

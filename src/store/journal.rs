@@ -75,7 +75,7 @@ impl Store {
     /// # Errors
     /// The database failed; nothing was stored.
     pub async fn append(&self, entries: &[NewEntry]) -> Result<Vec<Appended>, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let row = sqlx::query("SELECT COALESCE(MAX(position), 0) FROM journal").fetch_one(&mut *tx).await?;
         let mut position: i64 = row.try_get(0)?;
         let mut appended = Vec::with_capacity(entries.len());
@@ -105,7 +105,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn stream_id(&self, key: &StreamKey) -> Result<StreamId, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let found = sqlx::query("SELECT id FROM stream WHERE tenant = $1 AND device = $2 AND name = $3")
             .bind(key.tenant.as_str())
             .bind(key.device.as_str())
@@ -226,7 +226,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn quarantine(&self, entry: &NewEntry, reason: &str) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         insert_quarantine(&mut tx, entry, reason).await?;
         tx.commit().await?;
         Ok(())

@@ -2,6 +2,7 @@
 //!
 //! One connection writes, many read. Writers queue for the connection, which is also what makes group commit work: while
 //! one transaction is being made durable the next one gathers.
+#![expect(clippy::disallowed_methods, reason = "the one home of SQL")]
 
 mod checkpoint;
 pub mod date;
@@ -73,6 +74,14 @@ impl Store {
     /// The table its search columns are made from.
     pub fn capability(&self) -> &Arc<Capability> {
         &self.capability
+    }
+
+    /// Starts a transaction that writes.
+    ///
+    /// It takes the write lock at once and waits for it: `admin` may be writing to the same file. A transaction that
+    /// reads first and asks for the lock later is refused when somebody wrote in between.
+    async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
     /// Waits for running statements and closes the database.

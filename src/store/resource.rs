@@ -52,7 +52,7 @@ impl Store {
     /// # Errors
     /// One cannot be written as FHIR, or the database fails; nothing is stored then.
     pub async fn put(&self, tenant: &TenantId, resources: Vec<Resource>) -> Result<Upserted, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let upserted = upsert(&mut tx, &self.capability, tenant, resources, self.clock.now()).await?;
         tx.commit().await?;
         Ok(upserted)

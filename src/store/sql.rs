@@ -67,7 +67,10 @@ impl Sql {
     ) -> &mut Self {
         let first = self.values.len() + 1;
         self.values.extend_from_slice(shared);
-        let again: String = (first..first + shared.len()).map(|n| format!("${n}, ")).collect();
+        let mut again = String::new();
+        for n in first..first + shared.len() {
+            again.extend(["$", &n.to_string(), ", "]);
+        }
         for (i, row) in rows.into_iter().enumerate() {
             self.push(if i == 0 { "(" } else { ", (" }).push(&again);
             self.bind_list(row);

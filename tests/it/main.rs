@@ -7,6 +7,7 @@
 
 mod support;
 
+mod admin;
 mod fhir;
 mod ingest;
 mod ingest_stream;

@@ -37,3 +37,14 @@ fn orphans_survive_a_restart() {
     client.settle();
     assert_eq!(client.observations(), 1);
 }
+
+#[test]
+fn what_waited_counts_as_pending_until_it_is_stored() {
+    let server = Server::shared();
+    let client = server.tenant();
+    let packets: Vec<_> = (1..=400).map(|n| scalar("stray-3", n, "spo2", "%", 95.0)).collect();
+    client.ingest_all(&packets);
+    client.link_device("stray-3", "p1").expect(201);
+    client.settle();
+    assert_eq!(client.observations(), 400);
+}

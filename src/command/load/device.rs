@@ -55,11 +55,6 @@ impl Fleet {
         self.names.get(device as usize).map_or("", String::as_str)
     }
 
-    /// The patient a device is on.
-    pub(super) fn patient(&self, device: u32) -> String {
-        format!("load-{:04}", device + 1)
-    }
-
     /// Up to `most` devices, spread evenly.
     pub(super) fn sample(&self, most: usize) -> Vec<u32> {
         let count = most.min(self.names.len());
@@ -129,4 +124,9 @@ impl Fleet {
         json.push_str("]}}");
         json.into_bytes()
     }
+}
+
+/// The patient a device is on.
+pub(super) fn patient(device: u32) -> String {
+    format!("load-{:04}", device + 1)
 }

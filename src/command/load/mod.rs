@@ -21,7 +21,7 @@ use super::client::Server;
 use super::replay::{Output, positive};
 use crate::registry::CANONICAL_BASE;
 use crate::time::{self, Clock, MICROS, SystemClock};
-use device::{Fleet, Packet};
+use device::{Fleet, Packet, patient};
 use process::Watch;
 use report::{Latency, Report};
 use transport::{Connection, Sent};
@@ -113,7 +113,7 @@ async fn load(args: &Args) -> anyhow::Result<Report> {
     let began_wall = wall.now().plus(100_000);
     let watched = args.pid.map(Watch::start).transpose()?;
     let own = Watch::start(std::process::id()).ok();
-    let (results, mut arrived) = mpsc::unbounded_channel();
+    let (results, mut arrived) = mpsc::channel(1024);
     let mut tasks = Vec::new();
     for (index, connection) in workers.into_iter().enumerate() {
         let (fleet, results) = (fleet.clone(), results.clone());
@@ -182,7 +182,7 @@ async fn register(server: &Server, fleet: &Arc<Fleet>) -> anyhow::Result<()> {
             done??;
         }
         let (server, fleet) = (server.clone(), fleet.clone());
-        tasks.spawn(async move { server.register(fleet.device(index), None, Some(&fleet.patient(index))).await });
+        tasks.spawn(async move { server.register(fleet.device(index), None, Some(&patient(index))).await });
     }
     while let Some(done) = tasks.join_next().await {
         done??;
@@ -206,7 +206,7 @@ async fn work(
     began: Instant,
     began_wall: time::Instant,
     batch: bool,
-    results: &mpsc::UnboundedSender<Sent>,
+    results: &mpsc::Sender<Sent>,
 ) {
     for second in 0..fleet.seconds() {
         let mut rest = mine;
@@ -219,7 +219,7 @@ async fn work(
             let packets: Vec<Packet> = now.iter().map(|device| fleet.packet(*device, second, began_wall)).collect();
             tokio::time::sleep_until(due).await;
             let sent = connection.send(packets, due).await;
-            if results.send(sent).is_err() {
+            if results.send(sent).await.is_err() {
                 return;
             }
         }
@@ -319,7 +319,7 @@ async fn observations(
     for device in looked_at {
         let origin = fleet.start(*device, began_wall);
         let since = origin.to_fhir();
-        let query = format!("Observation?patient={}&code={code}&date=ge{since}&_count=1000", fleet.patient(*device));
+        let query = format!("Observation?patient={}&code={code}&date=ge{since}&_count=1000", patient(*device));
         let bundle = server.search(&query).await.context("the Observations could not be read")?;
         for entry in bundle["entry"].as_array().into_iter().flatten() {
             let resource = &entry["resource"];

@@ -81,7 +81,11 @@ impl Bands {
     /// Heights of the hump whose peak of height `qrs` is `age` samples older than the newest envelope value.
     pub(super) fn heights(&self, qrs: f32, age: usize) -> Heights {
         let middle = age + self.qrs.half();
-        Heights { qrs, low: self.low.envelope_at(&self.signal, middle), high: self.high.envelope_at(&self.signal, middle) }
+        Heights {
+            qrs,
+            low: self.low.envelope_at(&self.signal, middle),
+            high: self.high.envelope_at(&self.signal, middle),
+        }
     }
 
     /// Root mean square of the envelope shortly before the hump.

@@ -314,7 +314,8 @@ impl Decision {
     /// The best of the weak humps before `end`, if any is possible at all.
     fn take_best_before(&mut self, end: u64, context: &Context, beats: &mut Vec<DetectedBeat>) {
         let refractory = (REFRACTORY_S * self.rate_hz as f32) as u64;
-        let settled = self.pending.iter().enumerate().filter(|(_, other)| other.settled && other.hump.tick + refractory < end);
+        let settled =
+            self.pending.iter().enumerate().filter(|(_, other)| other.settled && other.hump.tick + refractory < end);
         let rated = settled.filter_map(|(i, &candidate)| Some((i, self.log_odds(candidate)?)));
         if let Some((i, log_odds)) = rated.max_by(|a, b| a.1.total_cmp(&b.1))
             && log_odds > POSSIBLE
@@ -385,7 +386,8 @@ impl Decision {
 
     /// The highest hump is taken for a beat, the middle one for noise.
     fn end_learning(&mut self) {
-        let mut heights: Vec<Heights> = self.pending.iter().filter_map(|candidate| Some(candidate.measured?.heights)).collect();
+        let mut heights: Vec<Heights> =
+            self.pending.iter().filter_map(|candidate| Some(candidate.measured?.heights)).collect();
         heights.sort_by(|a, b| a.qrs.total_cmp(&b.qrs));
         if let (Some(highest), Some(middle)) = (heights.last(), heights.get(heights.len() / 2)) {
             self.levels.start(*highest, middle.qrs.min(highest.qrs * FIRST_NOISE_SHARE));

@@ -45,7 +45,8 @@ impl Locator {
         let Some(middle) = (self.span - 1).checked_sub(age) else { return centre };
         let first = middle.saturating_sub(self.reach).max(1);
         let last = (middle + self.reach).min(self.span - 2);
-        let Some(best) = (first..=last).max_by(|&a, &b| self.stands_out(samples, a).total_cmp(&self.stands_out(samples, b)))
+        let Some(best) =
+            (first..=last).max_by(|&a, &b| self.stands_out(samples, a).total_cmp(&self.stands_out(samples, b)))
         else {
             return centre;
         };

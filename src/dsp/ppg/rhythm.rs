@@ -92,7 +92,13 @@ impl Rhythm {
     }
 
     pub(super) fn dbg(&self, stroke: &Stroke) -> (f64, f64, f64, f64, f64) {
-        (strength(stroke) / self.usual / self.faded, stroke.height / self.height, self.faded, self.period.unwrap_or(0.0), median(&self.dicrotics).unwrap_or(FIRST_DICROTIC))
+        (
+            strength(stroke) / self.usual / self.faded,
+            stroke.height / self.height,
+            self.faded,
+            self.period.unwrap_or(0.0),
+            median(&self.dicrotics).unwrap_or(FIRST_DICROTIC),
+        )
     }
 
     /// Score of an interval between neighbouring beats, 0 at best.

@@ -8,7 +8,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{rhythm::{DICROTIC_S, Rhythm, strength}, stroke::Stroke};
+use super::{
+    rhythm::{DICROTIC_S, Rhythm, strength},
+    stroke::Stroke,
+};
 
 /// Delay of a decision: the next beat has come, down to 45 beats/min.
 const LAG_S: f64 = 1.3;
@@ -46,8 +49,19 @@ impl Selector {
         }
         self.rhythm.wake(self.seconds(now), &self.candidates);
         let is_beat = self.best_path_takes_first(now);
-        let bb = self.before(0); let stroke = self.candidates.pop_front()?;
-        if std::env::var("DBG").is_ok() { eprintln!("{} {:.2} {} {:?} before {:.5} reward {:.2}", stroke.up, self.seconds(stroke.at), is_beat, self.rhythm.dbg(&stroke), bb, self.rhythm.reward(&stroke, bb)); }
+        let bb = self.before(0);
+        let stroke = self.candidates.pop_front()?;
+        if std::env::var("DBG").is_ok() {
+            eprintln!(
+                "{} {:.2} {} {:?} before {:.5} reward {:.2}",
+                stroke.up,
+                self.seconds(stroke.at),
+                is_beat,
+                self.rhythm.dbg(&stroke),
+                bb,
+                self.rhythm.reward(&stroke, bb)
+            );
+        }
         if is_beat {
             let interval = self.last.map(|last| (stroke.at - last.at) / self.rate_hz);
             self.rhythm.learn(&stroke, self.seconds(stroke.at), interval);

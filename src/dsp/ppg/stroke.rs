@@ -129,11 +129,6 @@ impl Trace {
     }
 
     fn stroke(&self) -> Stroke {
-        Stroke {
-            at: self.steepest.at,
-            height: (self.far - self.from).abs(),
-            step: self.steepest.step,
-            up: !self.down,
-        }
+        Stroke { at: self.steepest.at, height: (self.far - self.from).abs(), step: self.steepest.step, up: !self.down }
     }
 }

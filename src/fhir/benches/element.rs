@@ -11,7 +11,10 @@ use afferent_fhir::{Element, Primitive, Value, json, stored};
 
 fn observation() -> Element {
     let category = coded("http://terminology.hl7.org/CodeSystem/observation-category", "vital-signs", None);
-    let code = concept(vec![coding(LOINC, "8867-4", Some("Heart rate")), coding("https://afferent.dev/fhir/CodeSystem/biosignal", "heart-rate", None)]);
+    let code = concept(vec![
+        coding(LOINC, "8867-4", Some("Heart rate")),
+        coding("https://afferent.dev/fhir/CodeSystem/biosignal", "heart-rate", None),
+    ]);
     let mut resource = element([
         ("meta", object([("profile", texts(["http://hl7.org/fhir/us/core/StructureDefinition/us-core-heart-rate"]))])),
         ("status", text("final")),

@@ -49,15 +49,31 @@ fn score_bidmc(folder: &str) {
         }
         println!(
             "{:>6} {:6.2} {:7.2} {:7.2} {:4} {:4} {:6.3} {:8.2}  {}",
-            record.name, tally.sensitivity(), tally.precision(), tally.f1(), tally.missed, tally.extra, delay, mean_abs(&own), own.len()
+            record.name,
+            tally.sensitivity(),
+            tally.precision(),
+            tally.f1(),
+            tally.missed,
+            tally.extra,
+            delay,
+            mean_abs(&own),
+            own.len()
         );
-        if std::env::args().any(|a| a == "-v") { support::print_errors(&beats, &at, delay); }
+        if std::env::args().any(|a| a == "-v") {
+            support::print_errors(&beats, &at, delay);
+        }
         total.add(tally);
         errors.extend(own);
     }
     println!(
         "   all {:6.2} {:7.2} {:7.3} {:4} {:4}        {:8.3}  {}",
-        total.sensitivity(), total.precision(), total.f1(), total.missed, total.extra, mean_abs(&errors), errors.len()
+        total.sensitivity(),
+        total.precision(),
+        total.f1(),
+        total.missed,
+        total.extra,
+        mean_abs(&errors),
+        errors.len()
     );
 }
 
@@ -80,10 +96,15 @@ fn score_welltory(folder: &str) {
         let rr_s: f64 = record.rr_ms.iter().sum::<f64>() / 1000.0;
         let reference = 60.0 * record.rr_ms.len() as f64 / rr_s;
         let length = record.channels[0].len() as f64 / record.rate_hz;
-        let found: Vec<String> = record.channels.iter().map(|channel| {
-            let pulses = pulses_of(channel, record.rate_hz);
-            window_rate(&pulses, record.rate_hz, 0.0, 1e9).map_or("-".into(), |r| format!("{r:.2} ({})", pulses.len()))
-        }).collect();
+        let found: Vec<String> = record
+            .channels
+            .iter()
+            .map(|channel| {
+                let pulses = pulses_of(channel, record.rate_hz);
+                window_rate(&pulses, record.rate_hz, 0.0, 1e9)
+                    .map_or("-".into(), |r| format!("{r:.2} ({})", pulses.len()))
+            })
+            .collect();
         println!("{} {length:7.1} {rr_s:7.1} {reference:7.2} {}", record.name, found.join("  "));
     }
 }

@@ -14,7 +14,10 @@ fn table() -> Option<Value> {
     let shared = std::env::var_os("AFFERENT_SHARED").map_or_else(beside, PathBuf::from);
     let text = std::fs::read_to_string(shared.join("signals/dev/hrv_golden.json")).ok()?;
     // Python writes NaN and Infinity, which JSON does not know.
-    Some(serde_json::from_str(&text.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null")).unwrap())
+    Some(
+        serde_json::from_str(&text.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null"))
+            .unwrap(),
+    )
 }
 
 fn number(value: &Value, path: &str) -> Option<f64> {

@@ -95,12 +95,12 @@ fn parse(bytes: &[u8]) -> Option<Vec<Annotation>> {
             // A long interval: 32 bits, the high word first.
             SKIP => {
                 let (high, low) = (word(&mut rest)?, word(&mut rest)?);
-                sample += i64::from(i32::from(high as i16) << 16 | i32::from(low));
+                sample += i64::from(i32::from(high.cast_signed()) << 16 | i32::from(low));
             }
             NUMBER => {}
             SUBTYPE => {
                 if let Some(last) = found.last_mut() {
-                    last.subtype = low as u8 as i8;
+                    last.subtype = (low as u8).cast_signed();
                 }
             }
             CHANNEL => {

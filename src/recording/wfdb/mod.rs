@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 pub use annotation::{Annotation, annotations};
 use header::{Header, SignalLine};
-use signal::{Encoding, Layout};
+pub(super) use signal::{Encoding, Layout};
 
-use super::{Channel, Recording, RecordingError, Source, read_error};
+use super::{Channel, Recording, RecordingError, Source, left_out, read_error};
 use crate::registry::Registry;
 
 /// One signal of a record.
@@ -44,9 +44,7 @@ pub(super) fn open(path: &Path, registry: &Registry) -> Result<Recording, Record
         rest = others;
         channels.extend(open_file(folder, &header, group, registry, &mut notices)?);
     }
-    notices.extend(
-        channels.iter().filter_map(|c| c.target.as_ref().err().map(|why| format!("{} is left out: {why}", c.name))),
-    );
+    notices.extend(left_out(&channels));
     Ok(Recording { name: header.name, model: "wfdb-recording", start: header.start, channels, notices })
 }
 

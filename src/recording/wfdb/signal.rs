@@ -2,7 +2,7 @@
 
 /// How one sample is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(in crate::recording) enum Encoding {
     /// 16: two octets, least significant first.
     I16,
     /// 61: two octets, most significant first.
@@ -19,20 +19,20 @@ pub(super) enum Encoding {
 
 /// Where a signal's samples lie in a file of interleaved frames.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
-    pub(super) encoding: Encoding,
+pub(in crate::recording) struct Layout {
+    pub(in crate::recording) encoding: Encoding,
     /// Octets before the first sample.
-    pub(super) offset: u64,
+    pub(in crate::recording) offset: u64,
     /// Samples of all signals in a frame.
-    pub(super) per_frame: u64,
+    pub(in crate::recording) per_frame: u64,
     /// Position of this signal's first sample in a frame.
-    pub(super) first: u64,
+    pub(in crate::recording) first: u64,
     /// Samples of this signal in a frame.
-    pub(super) count: u64,
+    pub(in crate::recording) count: u64,
 }
 
 impl Encoding {
-    pub(super) fn of(format: u32) -> Option<Self> {
+    pub(in crate::recording) fn of(format: u32) -> Option<Self> {
         match format {
             16 => Some(Self::I16),
             24 => Some(Self::I24),
@@ -45,7 +45,7 @@ impl Encoding {
     }
 
     /// Samples in this many octets.
-    pub(super) fn samples_in(self, octets: u64) -> u64 {
+    pub(in crate::recording) fn samples_in(self, octets: u64) -> u64 {
         match self {
             Self::I16 | Self::I16Big => octets / 2,
             Self::I24 => octets / 3,
@@ -99,13 +99,13 @@ fn at<const N: usize>(bytes: &[u8], position: usize) -> Option<[u8; N]> {
 
 impl Layout {
     /// The count written for sample `index`, missing ones included.
-    pub(super) fn raw(&self, bytes: &[u8], index: u64) -> Option<i32> {
+    pub(in crate::recording) fn raw(&self, bytes: &[u8], index: u64) -> Option<i32> {
         let position = (index / self.count).checked_mul(self.per_frame)? + self.first + index % self.count;
         self.encoding.read(bytes.get(usize::try_from(self.offset).ok()?..)?, position)
     }
 
     /// The count of sample `index`; none where it is missing.
-    pub(super) fn sample(&self, bytes: &[u8], index: u64) -> Option<i32> {
+    pub(in crate::recording) fn sample(&self, bytes: &[u8], index: u64) -> Option<i32> {
         self.raw(bytes, index).filter(|count| *count != self.encoding.missing())
     }
 }

@@ -51,7 +51,10 @@ fn without_last_updated(text: &str) -> String {
     const MEMBER: &str = "\"lastUpdated\":\"";
     let (before, rest) = text.split_once(MEMBER).unwrap_or_else(|| panic!("no lastUpdated in {text}"));
     let (_, after) = rest.split_once('"').unwrap();
-    format!("{before}{after}")
+    match after.strip_prefix(',') {
+        Some(more) => format!("{before}{more}"),
+        None => format!("{}{after}", before.trim_end_matches(',')),
+    }
 }
 
 fn attachment(resource: &Value) -> Option<String> {

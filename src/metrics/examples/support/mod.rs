@@ -24,7 +24,8 @@ pub(crate) fn read_gz(path: &PathBuf) -> String {
 
 /// Files of a folder whose name ends so, sorted.
 pub(crate) fn files(folder: PathBuf, end: &str) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    let mut found: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     found.retain(|path| path.to_string_lossy().ends_with(end));
     found.sort();
     found
@@ -132,10 +133,14 @@ const TOLERANCE_S: f64 = 0.15;
 pub(crate) fn match_delayed(beats: &[f64], pulses: &[f64]) -> (f64, Tally) {
     let tries = (0..=80).map(|step| f64::from(step) * 0.01);
     let best = tries.map(|delay| (delay, count(beats, pulses, delay))).max_by_key(|(_, tally)| tally.found).unwrap();
-    let mut lags: Vec<f64> = beats.iter().filter_map(|beat| {
-        let near = pulses.iter().map(|p| p - beat).min_by(|a, b| (a - best.0).abs().total_cmp(&(b - best.0).abs()))?;
-        ((near - best.0).abs() <= TOLERANCE_S).then_some(near)
-    }).collect();
+    let mut lags: Vec<f64> = beats
+        .iter()
+        .filter_map(|beat| {
+            let near =
+                pulses.iter().map(|p| p - beat).min_by(|a, b| (a - best.0).abs().total_cmp(&(b - best.0).abs()))?;
+            ((near - best.0).abs() <= TOLERANCE_S).then_some(near)
+        })
+        .collect();
     lags.sort_by(f64::total_cmp);
     let delay = lags.get(lags.len() / 2).copied().unwrap_or(best.0);
     (delay, count(beats, pulses, delay))
@@ -158,24 +163,34 @@ fn walk(beats: &[f64], pulses: &[f64], delay: f64) -> (Vec<f64>, Vec<f64>, Vec<f
         if (beat - pulse).abs() <= TOLERANCE_S {
             let nearer = beats.get(i + 1).is_some_and(|next| (next + delay - pulse).abs() < (beat - pulse).abs());
             if nearer {
-                if inside(beat - delay) { missed.push(beat); }
+                if inside(beat - delay) {
+                    missed.push(beat);
+                }
                 i += 1;
                 continue;
             }
             let better = pulses.get(j + 1).is_some_and(|next| (next - beat).abs() < (pulse - beat).abs());
             if better {
-                if inside(pulse - delay) { extra.push(pulse); }
+                if inside(pulse - delay) {
+                    extra.push(pulse);
+                }
                 j += 1;
                 continue;
             }
-            if inside(beat - delay) { hits.push(beat); }
+            if inside(beat - delay) {
+                hits.push(beat);
+            }
             i += 1;
             j += 1;
         } else if beat < pulse {
-            if inside(beat - delay) { missed.push(beat); }
+            if inside(beat - delay) {
+                missed.push(beat);
+            }
             i += 1;
         } else {
-            if inside(pulse - delay) { extra.push(pulse); }
+            if inside(pulse - delay) {
+                extra.push(pulse);
+            }
             j += 1;
         }
     }

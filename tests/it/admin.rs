@@ -1,0 +1,21 @@
+//! `afferent admin` beside a running server.
+
+use crate::support::{Server, scalar};
+
+#[test]
+fn keys_can_be_made_while_packets_come_in() {
+    let server = Server::shared();
+    let client = server.tenant();
+    std::thread::scope(|scope| {
+        let keys = scope.spawn(|| (0..15).map(|_| server.tenant()).count());
+        let mut sequence = 0;
+        while !keys.is_finished() {
+            sequence += 1;
+            client.link_device(&format!("d{sequence}"), "p1").expect(201);
+            let packet = scalar(&format!("d{sequence}"), 1, "spo2", "%", 95.0);
+            client.ingest(&[packet]).expect(202);
+        }
+        client.settle();
+        assert_eq!(client.observations(), sequence);
+    });
+}
