@@ -18,6 +18,7 @@ use crate::auth::Auth;
 use crate::config::Config;
 use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
 use crate::pipeline::{self, Pipeline, Progress};
+use crate::problem::Problem;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -90,6 +91,7 @@ impl App {
             .merge(rest)
             .merge(console::router())
             .merge(operations(store.clone(), telemetry))
+            .fallback(nothing_here)
             .layer(CompressionLayer::new())
             .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
         let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen: {}", config.listen))?;
@@ -137,4 +139,9 @@ fn operations(store: Store, telemetry: Telemetry) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(store)
+}
+
+/// Every path nobody serves.
+async fn nothing_here() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path; see /fhir/R4/metadata and /console/")
 }

@@ -1,7 +1,7 @@
 //! `afferent demo`: the server with a sandbox tenant and a live synthetic scenario whose truth is known.
 //!
 //! Two devices on a synthetic patient send through the same door every device uses: an ECG patch (250 Hz) and a finger
-//! clip (PPG 100 Hz, SpO2 every five seconds). The last minutes are sent at once, so that there is something to see, and
+//! clip (PPG 100 Hz, SpO2 every fifteen seconds). The last minutes are sent at once, so that there is something to see, and
 //! then the present as it happens.
 #![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
 
@@ -38,6 +38,7 @@ pub struct Args {
 const PATIENT: &str = "demo";
 const ECG_HZ: u32 = 250;
 const PPG_HZ: u32 = 100;
+const SPO2_EVERY_S: i64 = 15;
 
 /// Truth: a heart rate that swings between 60 and 84 /min over ten minutes.
 fn heart_rate(at_s: f64) -> f64 {
@@ -164,9 +165,9 @@ fn packets(heart: &Heart, start: Instant, second: i64) -> Vec<Value> {
         ),
         packet("demo-clip", "ppg", second, json!({"signal": "ppg", "rate_hz": PPG_HZ, "unit": "1", "values": ppg})),
     ];
-    if second % 5 == 0 {
+    if second % SPO2_EVERY_S == 0 {
         let samples = json!({"signal": "spo2", "unit": "%", "values": [saturation(at_s)]});
-        packets.push(packet("demo-clip", "spo2", second / 5, samples));
+        packets.push(packet("demo-clip", "spo2", second / SPO2_EVERY_S, samples));
     }
     packets
 }

@@ -122,7 +122,7 @@ async function refresh() {
   if (!element("key").value) return report(new Error("Give a developer key."));
   const patient = element("patient").value.trim();
   const filter = patient ? `patient=${encodeURIComponent(patient)}&` : "";
-  const bundle = await json(`Observation?${filter}_sort=-date&_count=60`);
+  const bundle = await json(`Observation?${filter}_sort=-date&_count=100`);
   const observations = resources(bundle, "Observation");
   const newest = new Map();
   for (const observation of observations) if (!newest.has(codeOf(observation).code)) newest.set(codeOf(observation).code, observation);
