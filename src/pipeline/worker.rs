@@ -132,6 +132,9 @@ impl Worker {
             self.parts.telemetry.orphans(1);
             return Ok(());
         };
+        // The journal as it is now: what becomes durable while the stream is read comes as an entry afterwards, and may
+        // be late.
+        let until = runtime.block_on(store.last_position())?;
         let mut checkpoint = runtime.block_on(store.checkpoint(stream, before))?;
         while let Some(found) = &checkpoint {
             let Some(late) = runtime.block_on(store.late(stream, found.position, found.sequence))? else { break };
@@ -140,16 +143,14 @@ impl Worker {
         let state = checkpoint.as_ref().map(|c| c.state.as_slice());
         let track = Track::resume(&self.parts.registry, &key, link.model, patient, state);
         let sequencer = Sequencer::new(checkpoint.as_ref().map(|c| c.sequence));
-        let position = checkpoint.as_ref().map_or(0, |c| c.position);
-        self.live.insert(stream, Live { track, sequencer, position });
+        self.live.insert(stream, Live { track, sequencer, position: until });
         let mut from = checkpoint.map_or(0, |c| c.sequence);
         loop {
-            let page = runtime.block_on(store.read_stream(stream, from, PAGE))?;
+            let page = runtime.block_on(store.read_stream(stream, from, until, PAGE))?;
             let Some(last) = page.last() else { return Ok(()) };
             from = last.sequence + 1;
             for entry in page {
                 if let Some(live) = self.live.get_mut(&stream) {
-                    live.position = live.position.max(entry.position);
                     live.sequencer.offer(entry.sequence, entry);
                 }
                 self.pump(stream, 0);

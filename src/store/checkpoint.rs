@@ -124,15 +124,19 @@ impl Store {
         Ok(row.try_get::<Option<i64>, _>(0)?.map(i64::cast_unsigned))
     }
 
-    /// Streams on a patient that have packets their newest checkpoint does not know.
+    /// Streams on a patient that have packets their newest checkpoint does not know: later ones in the sequence, or late
+    /// ones that became durable after it.
     ///
     /// # Errors
     /// The database failed.
     pub async fn unfinished(&self) -> Result<Vec<StreamId>, StoreError> {
         let rows = sqlx::query(
             "SELECT s.id FROM stream s JOIN device_link d ON d.tenant = s.tenant AND d.device = s.device \
-             WHERE d.patient IS NOT NULL AND COALESCE((SELECT MAX(position) FROM journal j WHERE j.stream = s.id), 0) > \
-             COALESCE((SELECT MAX(c.position) FROM checkpoint c WHERE c.stream = s.id), 0) ORDER BY s.id",
+             WHERE d.patient IS NOT NULL AND (\
+             COALESCE((SELECT MAX(j.position) FROM journal j WHERE j.stream = s.id), 0) > \
+             COALESCE((SELECT MAX(c.position) FROM checkpoint c WHERE c.stream = s.id), 0) OR \
+             COALESCE((SELECT MAX(j.sequence) FROM journal j WHERE j.stream = s.id), -1) >= \
+             COALESCE((SELECT MAX(c.sequence) FROM checkpoint c WHERE c.stream = s.id), 0)) ORDER BY s.id",
         )
         .fetch_all(&self.readers)
         .await?;

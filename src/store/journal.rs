@@ -204,17 +204,24 @@ impl Store {
         rows.iter().map(entry).collect()
     }
 
-    /// A stream's packets from `sequence` on, in sequence order.
+    /// A stream's packets from `sequence` on that lie at or before position `until`, in sequence order.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn read_stream(&self, stream: StreamId, sequence: u64, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    pub async fn read_stream(
+        &self,
+        stream: StreamId,
+        sequence: u64,
+        until: i64,
+        limit: i64,
+    ) -> Result<Vec<Entry>, StoreError> {
         let rows = sqlx::query(
             "SELECT position, stream, sequence, received_us, sha256, packet FROM journal \
-             WHERE stream = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3",
+             WHERE stream = $1 AND sequence >= $2 AND position <= $3 ORDER BY sequence LIMIT $4",
         )
         .bind(stream)
         .bind(sequence.cast_signed())
+        .bind(until)
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;

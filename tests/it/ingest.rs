@@ -286,7 +286,7 @@ fn a_typed_array_is_the_same_packet_as_its_json() {
     assert!(body.len() < 680, "a second of ECG takes {} bytes", body.len());
     let ack = bench.client.ingest_raw("application/cbor", body).expect(202).json();
     assert_eq!(ack["accepted"], 1, "{ack}");
-    let values: Vec<f64> = counts.iter().map(|count| f64::from(*count) * 0.005).collect();
+    let values: Vec<f64> = counts.iter().map(|count| f64::from(*count) * 5.0 / 1000.0).collect();
     let same = json!({"device": "d1", "stream": "ecg", "sequence": 1, "device_time": time(0),
         "samples": {"signal": "ecg", "rate_hz": 250, "unit": "mV", "values": values}});
     let ack = bench.post(&[same]).expect(202).json();

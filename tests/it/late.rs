@@ -53,7 +53,7 @@ fn assert_same<T: PartialEq + std::fmt::Debug>(expected: &BTreeMap<String, T>, f
     assert!(expected.len() > 60, "only {} resources", expected.len());
     let names = |all: &BTreeMap<String, T>| all.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(expected), names(found));
-    for (reference, resource) in expected {
-        assert_eq!(&found[reference], resource, "{reference}");
-    }
+    let different: Vec<_> = expected.keys().filter(|reference| expected[*reference] != found[*reference]).collect();
+    let Some(first) = different.last() else { return };
+    panic!("{different:?}; the last of them\n was {:?}\n now {:?}", expected[*first], found[*first]);
 }
