@@ -143,5 +143,9 @@ fn operations(store: Store, telemetry: Telemetry) -> Router {
 
 /// Every path nobody serves.
 async fn nothing_here() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path; see /fhir/R4/metadata and /console/")
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "there is nothing at this path; see /fhir/R4/metadata and /console/",
+    )
 }
