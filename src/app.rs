@@ -51,7 +51,7 @@ impl App {
         std::fs::create_dir_all(&config.data)
             .with_context(|| format!("data: {} cannot be made", config.data.display()))?;
         let registry = Arc::new(Registry::load(config.registry.as_deref()).context("registry")?);
-        let problems = crate::command::check::problems(&registry);
+        let problems = problems(&registry);
         anyhow::ensure!(problems.is_empty(), "registry: {}", problems.join("; "));
         let store = Store::open(&config.database, Arc::clone(&clock)).await.context("database")?;
         let telemetry = Telemetry::default();
@@ -148,4 +148,13 @@ async fn nothing_here() -> Problem {
         "not-found",
         "there is nothing at this path; see /fhir/R4/metadata and /console/",
     )
+}
+
+/// Registry rows the code has no answer to.
+pub fn problems(registry: &Registry) -> Vec<String> {
+    let mut problems = crate::algorithm::check(registry);
+    if let Err(error) = crate::device::check(registry) {
+        problems.push(error.to_string());
+    }
+    problems
 }
