@@ -23,7 +23,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
-use crate::{console, control, ingest, projection, rest};
+use crate::{algorithm, console, control, device, ingest, projection, rest};
 
 /// A server, bound and ready to run.
 pub struct App {
@@ -51,7 +51,7 @@ impl App {
         std::fs::create_dir_all(&config.data)
             .with_context(|| format!("data: {} cannot be made", config.data.display()))?;
         let registry = Arc::new(Registry::load(config.registry.as_deref()).context("registry")?);
-        let problems = crate::command::check::problems(&registry);
+        let problems = problems(&registry);
         anyhow::ensure!(problems.is_empty(), "registry: {}", problems.join("; "));
         let store = Store::open(&config.database, Arc::clone(&clock)).await.context("database")?;
         let telemetry = Telemetry::default();
@@ -122,6 +122,15 @@ impl App {
     }
 }
 
+/// Rows the code has no answer to.
+pub fn problems(registry: &Registry) -> Vec<String> {
+    let mut problems = algorithm::check(registry);
+    if let Err(error) = device::check(registry) {
+        problems.push(error.to_string());
+    }
+    problems
+}
+
 /// `/healthz`, `/readyz`, `/metrics`.
 fn operations(store: Store, telemetry: Telemetry) -> Router {
     let ready = |State(store): State<Store>| async move {
@@ -143,5 +152,9 @@ fn operations(store: Store, telemetry: Telemetry) -> Router {
 
 /// Every path nobody serves.
 async fn nothing_here() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path; see /fhir/R4/metadata and /console/")
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "there is nothing at this path; see /fhir/R4/metadata and /console/",
+    )
 }

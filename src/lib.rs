@@ -7,35 +7,35 @@
 
 // vocabulary
 pub mod id;
-pub mod packet;
-pub mod signal;
 pub mod time;
+pub mod signal;
+pub mod packet;
 pub use afferent_fhir as fhir;
-pub mod capability;
 pub mod registry;
 pub mod resource;
+pub mod capability;
 
 // stages
-pub mod algorithm;
-pub mod device;
-pub mod projection;
-pub mod recording;
 pub mod session;
+pub mod device;
+pub mod algorithm;
 pub mod strip;
+pub mod projection;
 pub mod synthetic;
+pub mod recording;
 
 // shell
+pub mod telemetry;
+pub mod problem;
+pub mod store;
 pub mod auth;
-pub mod console;
-pub mod control;
 pub mod ingest;
 pub mod pipeline;
-pub mod problem;
 pub mod rest;
-pub mod store;
-pub mod telemetry;
+pub mod control;
+pub mod console;
 
 // wiring
+pub mod config;
 pub mod app;
 pub mod command;
-pub mod config;

@@ -19,18 +19,9 @@ pub struct Args {
     write: bool,
 }
 
-/// Rows the code has no answer to.
-pub fn problems(registry: &Registry) -> Vec<String> {
-    let mut problems = crate::algorithm::check(registry);
-    if let Err(error) = crate::device::check(registry) {
-        problems.push(error.to_string());
-    }
-    problems
-}
-
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let registry = Registry::load(args.registry.as_deref())?;
-    let mut problems = problems(&registry);
+    let mut problems = crate::app::problems(&registry);
     println!(
         "registry: {} signals, {} algorithms, {} device models",
         registry.signals.len(),
