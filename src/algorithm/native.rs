@@ -1,9 +1,10 @@
 //! The built-in algorithms: one line each in [`NATIVE`], named by `native` in `registry/algorithm`.
 
 use afferent_dsp::ecg::BeatDetector;
-use afferent_dsp::ppg::PulseDetector;
-use afferent_metrics::autonomic_state;
+use afferent_dsp::ppg::{DetectedPulse, PulseDetector};
 use afferent_metrics::hrv::{self, NnInterval};
+use afferent_metrics::rr::{self, Kind, RrInterval};
+use afferent_metrics::{autonomic_state, heart_rate, pulse_rate};
 use serde::{Deserialize, Serialize};
 
 use crate::registry::Registry;
@@ -111,7 +112,7 @@ impl Detector {
 
     pub(super) fn take_quality(&mut self) -> f64 {
         match self {
-            Self::Ecg(_) => 1.0, // TODO quality
+            Self::Ecg(detector) => detector.take_quality(),
             Self::Ppg(detector) => detector.take_quality(),
         }
     }
@@ -141,8 +142,6 @@ fn ppg_detector(rate_hz: f64) -> Option<Detector> {
 
 /// Share of a window that must have samples before a statistic speaks about the window.
 const MIN_COVERAGE: f64 = 0.5;
-/// Intervals that make a rate.
-const MIN_INTERVALS: usize = 5;
 /// HRV of five minutes needs most of them (Task Force 1996: 5-minute recordings).
 const MIN_HRV_COVERAGE: f64 = 0.8;
 
@@ -154,41 +153,49 @@ fn beat_series(window: &WindowView<'_>) -> Vec<Computed> {
 }
 
 fn heart_rate(window: &WindowView<'_>) -> Vec<Computed> {
-    rate("heart-rate", window)
+    let rate = heart_rate::mean_heart_rate(&intervals(window.beats));
+    per_minute("heart-rate", window, rate.map(|r| (r.per_minute, 1.0 - r.corrected)))
 }
 
 fn pulse_rate(window: &WindowView<'_>) -> Vec<Computed> {
-    rate("pulse-rate", window)
+    let Some(first) = window.beats.first() else { return per_minute("pulse-rate", window, None) };
+    let pulse = |b: &Beat| DetectedPulse {
+        sample: b.at.seconds_since(first.at),
+        quality: b.quality.index() as f32,
+        after_gap: b.interval_ms.is_none(),
+    };
+    let pulses: Vec<DetectedPulse> = window.beats.iter().map(pulse).collect();
+    let rate = pulse_rate::pulse_rate(&pulses, 1.0);
+    per_minute("pulse-rate", window, rate.map(|r| (r.per_minute, r.quality)))
 }
 
-/// 60000 over the mean of the window's normal intervals, in /min.
-fn rate(signal: &'static str, window: &WindowView<'_>) -> Vec<Computed> {
+/// A rate and how sure it is of itself, as the window's value.
+fn per_minute(signal: &'static str, window: &WindowView<'_>, rate: Option<(f64, f64)>) -> Vec<Computed> {
     if window.coverage < MIN_COVERAGE {
         return Vec::new();
     }
-    let intervals = normal_intervals(window.beats);
-    let value = if intervals.len() < MIN_INTERVALS {
-        Value::Absent(AbsentReason::Error)
-    } else {
-        let mean = intervals.iter().map(|i| i.ms).sum::<f64>() / intervals.len() as f64;
-        Value::Quantity(60_000.0 / mean)
+    let (value, sure) = match rate {
+        Some((per_minute, sure)) => (Value::Quantity(per_minute), sure),
+        None => (Value::Absent(AbsentReason::Error), 1.0),
     };
-    vec![Computed { signal, value, quality: window.quality }]
+    vec![Computed { signal, value, quality: Quality::new(window.quality.index() * sure) }]
 }
 
 fn heart_rate_variability(window: &WindowView<'_>) -> Vec<Computed> {
     if window.coverage < MIN_COVERAGE {
         return Vec::new();
     }
-    let intervals = normal_intervals(window.beats);
+    let correction = rr::correct(&intervals(window.beats));
+    let nn: Vec<NnInterval> = correction.intervals.iter().map(|i| NnInterval { at_s: i.time_s, ms: i.ms }).collect();
     let enough = window.coverage >= MIN_HRV_COVERAGE;
-    let nn: Vec<f64> = intervals.iter().map(|i| i.ms).collect();
-    let time = enough.then(|| hrv::time_domain(&nn)).flatten();
-    let frequency = enough.then(|| hrv::frequency_domain(&intervals)).flatten();
+    let time = enough.then(|| hrv::time_domain(&correction.nn_ms())).flatten();
+    let frequency = enough.then(|| hrv::frequency_domain(&nn)).flatten();
     let state = time.as_ref().zip(frequency.as_ref()).and_then(|(t, f)| autonomic_state::classify(t, f));
+    // A corrected interval is a guess: the more of them, the less the statistic is worth.
+    let quality = Quality::new(window.quality.index() * (1.0 - correction.share()));
     let quantity = |signal, value: Option<f64>| {
         let value = value.filter(|v| v.is_finite()).map_or(Value::Absent(AbsentReason::Unknown), Value::Quantity);
-        Computed { signal, value, quality: window.quality }
+        Computed { signal, value, quality }
     };
     let state = state.map_or(Value::Absent(AbsentReason::Unknown), |(_, s)| Value::Concept(s.code().to_owned()));
     vec![
@@ -198,23 +205,21 @@ fn heart_rate_variability(window: &WindowView<'_>) -> Vec<Computed> {
         quantity("hrv-lf", frequency.as_ref().map(|f| f.lf)),
         quantity("hrv-hf", frequency.as_ref().map(|f| f.hf)),
         quantity("hrv-lf-hf", frequency.as_ref().filter(|f| f.hf > 0.0).map(|f| f.lf_hf)),
-        Computed { signal: "hrv-autonomic-state", value: state, quality: window.quality },
+        Computed { signal: "hrv-autonomic-state", value: state, quality },
     ]
 }
 
-/// The intervals that are no artefact: within a quarter of the median of their neighbourhood.
-fn normal_intervals(beats: &[Beat]) -> Vec<NnInterval> {
-    const NEIGHBOURS: usize = 5;
-    const TOLERANCE: f64 = 0.25;
-    let intervals: Vec<(f64, f64)> =
-        beats.iter().filter_map(|b| b.interval_ms.map(|ms| (b.at.0 as f64 / 1e6, ms))).collect();
-    let normal = |i: usize, ms: f64| {
-        let near = &intervals[i.saturating_sub(NEIGHBOURS)..(i + NEIGHBOURS + 1).min(intervals.len())];
-        let mut sorted: Vec<f64> = near.iter().map(|n| n.1).collect();
-        sorted.sort_by(f64::total_cmp);
-        let median = sorted[sorted.len() / 2];
-        (ms - median).abs() <= TOLERANCE * median
-    };
-    let kept = intervals.iter().enumerate().filter(|(i, interval)| normal(*i, interval.1));
-    kept.map(|(_, &(at_s, ms))| NnInterval { at_s, ms }).collect()
+/// The intervals of a window as the metrics take them.
+fn intervals(beats: &[Beat]) -> Vec<RrInterval> {
+    let mut after_gap = false;
+    let mut intervals = Vec::with_capacity(beats.len());
+    for beat in beats {
+        let Some(ms) = beat.interval_ms else {
+            after_gap = true;
+            continue;
+        };
+        intervals.push(RrInterval { time_s: beat.at.0 as f64 / 1e6, ms, kind: Kind::Normal, after_gap });
+        after_gap = false;
+    }
+    intervals
 }

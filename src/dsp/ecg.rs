@@ -3,12 +3,15 @@
 //! Samples go in, beats come out about 50 ms after their R peak, and the answer does not depend on how the samples were
 //! cut into calls. The way of a sample:
 //!
-//! 1. [`front`]: boxcar decimation to 125-250 Hz (one internal rate for all devices), bridging of short dropouts.
-//! 2. [`wavelet`]: a quadrature pair of FIR filters turns each QRS, of either polarity, into one hump of the envelope.
-//! 3. [`decision`]: humps are judged against running levels of beats and of noise and the time since the last beat
-//!    (after Pan & Tompkins 1985 and Gutierrez-Rivas et al. 2015); what is neither clearly a beat nor clearly noise
-//!    waits, at most [`LONGEST_LAG_S`], for what follows.
-//! 4. [`locate`]: the R peak is the extremum of the raw signal near the hump, interpolated between samples.
+//! 1. `front`: boxcar decimation to 125-250 Hz (one internal rate for all devices), bridging of short dropouts.
+//! 2. `bands`: a quadrature pair of FIR filters (`wavelet`) turns each QRS, of either polarity, into one hump of the
+//!    envelope (`hump`).
+//! 3. `decision`: a hump far above everything lately is a beat while it still rises. Any other is measured when its
+//!    surroundings are known and scored (`score`): height against running levels of beats and noise (`levels`, after
+//!    Pan & Tompkins 1985), likeness with the patient's own beats (`templates`), timing in the rhythm.
+//! 4. `path`: what stays doubtful waits, less than [`LONGEST_LAG_S`], for the most likely sequence of beats.
+//! 5. `locate`: the R peak is the extremum of the raw signal near the hump, interpolated between samples.
+//! 6. `quality`: how far the stretch can be trusted.
 
 mod bands;
 mod decision;
@@ -17,6 +20,8 @@ mod history;
 mod hump;
 mod levels;
 mod locate;
+mod path;
+mod quality;
 mod score;
 mod templates;
 mod wavelet;
@@ -26,6 +31,7 @@ use decision::{Decision, Moment};
 use front::Front;
 use hump::HumpFinder;
 use locate::Locator;
+pub use quality::SignalQuality;
 use serde::{Deserialize, Serialize};
 
 /// Changes whenever the detector's output for the same samples can change.
@@ -104,12 +110,24 @@ impl BeatDetector {
     /// Time moves on by `missing_samples` without a signal; the filters restart.
     pub fn gap(&mut self, missing_samples: u64, beats: &mut Vec<DetectedBeat>) {
         self.finish(beats);
+        self.decision.quality().miss(missing_samples / self.front.factor());
         self.front.skip(missing_samples);
     }
 
     /// Every beat before this sample has been emitted already. Never decreases.
     pub fn horizon(&self) -> u64 {
         self.horizon
+    }
+
+    /// Quality index of what was pushed since the last call, in [0,1]: see [`SignalQuality::index`]. Asked once a second
+    /// or once a window; beats count in the stretch in which they were measured, about 0.1 s after their R peak.
+    pub fn take_quality(&mut self) -> f64 {
+        self.take_signal_quality().index
+    }
+
+    /// As [`Self::take_quality`], with the indices that were fused.
+    pub fn take_signal_quality(&mut self) -> SignalQuality {
+        self.decision.quality().take()
     }
 
     /// End of the stream: what is still waiting is decided with what is known.
@@ -120,8 +138,9 @@ impl BeatDetector {
             self.advance(tick, held, beats);
         }
         self.decision.flush(&self.bands, beats);
+        self.humps = HumpFinder::default();
         self.front.restart();
-        self.horizon = self.horizon.max(self.front.position());
+        self.horizon = self.front.position();
     }
 
     fn push_one(&mut self, sample: f32, beats: &mut Vec<DetectedBeat>) {
@@ -133,6 +152,7 @@ impl BeatDetector {
         }
         self.locator.push(step.held);
         if let Some((tick, value)) = step.decimated {
+            self.decision.quality().push(value);
             self.advance(tick, value, beats);
         }
     }
@@ -152,6 +172,9 @@ impl BeatDetector {
     fn move_horizon(&mut self, tick: u64) {
         let open = self.front.position_of(self.humps.open_since(tick) as f64) - self.locator.reach() as f64;
         let earliest = open.min(self.decision.oldest_pending());
-        self.horizon = self.horizon.max(earliest.max(0.0) as u64);
+        self.horizon = self.horizon.max(earliest.max(0.0) as u64).min(self.front.position());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,3 +80,6 @@ fn partners(reference: &[f64], detected: &[f64], r: usize, d: usize, window: f64
     }
     !(detected[d] < reference[r] && spare_reference && later_detected < distance)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,14 +6,19 @@
 //! doi:10.1109/JBHI.2014.2338351). The steepest point is the fiducial whose intervals agree best with the ECG's
 //! (Peralta et al. 2019, doi:10.1088/1361-6579/ab009b).
 
-mod band;
+pub(crate) mod band;
 mod decimate;
 mod detector;
+pub(crate) mod inlet;
 mod lane;
+mod period;
 mod polarity;
 mod quality;
 mod rhythm;
 mod select;
-mod stroke;
+pub(crate) mod stroke;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 pub use detector::{DetectedPulse, PulseDetector, UnsupportedRate, VERSION};

@@ -81,10 +81,11 @@ fn lomb_power(at_s: &[f64], values: &[f64], omega: f64) -> f64 {
     let part = |projection: f64, norm: f64| if norm > 0.0 { projection * projection / norm } else { 0.0 };
     let along = part(cos * xc + sin * xs, cos * cos * cc + 2.0 * cos * sin * cs + sin * sin * ss);
     let across = part(cos * xs - sin * xc, cos * cos * ss - 2.0 * cos * sin * cs + sin * sin * cc);
-    (along + across) / 2.0
+    f64::midpoint(along, across)
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -5,6 +5,7 @@
 mod complexity;
 mod frequency_domain;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod golden;
 mod spline;
 mod time_domain;

@@ -83,7 +83,7 @@ impl Front {
     }
 
     fn decimate(&mut self) -> Option<(u64, f32)> {
-        if self.position % self.factor != 0 {
+        if !self.position.is_multiple_of(self.factor) {
             return None;
         }
         let mean = self.sum / self.summed as f32;

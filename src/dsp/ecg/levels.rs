@@ -15,6 +15,8 @@ const INTERVAL_BOUNDS_S: (f32, f32) = (0.3, 1.5);
 
 /// Irregularity beyond this is complete, as in atrial fibrillation.
 const MOST_IRREGULAR: f32 = 0.4;
+/// What one beat that is not sure adds to the irregularity.
+const UNSURE_STEP: f32 = 0.05;
 
 /// Heights of one hump in the three bands, in mV.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,8 @@ pub(super) struct Levels {
     intervals_s: [f32; INTERVALS],
     next_interval: usize,
     rhythm: Rhythm,
+    /// Added to the irregularity for beats that were not sure.
+    unsure: f32,
 }
 
 impl Levels {
@@ -59,7 +63,8 @@ impl Levels {
             noise_decay: 0.5_f64.powf(1.0 / (NOISE_PEAK_HALF_LIFE_S * rate_hz)) as f32,
             intervals_s: [FIRST_INTERVAL_S; INTERVALS],
             next_interval: 0,
-            rhythm: Rhythm { interval_s: FIRST_INTERVAL_S, irregularity: 0.0 },
+            rhythm: Rhythm { interval_s: FIRST_INTERVAL_S, irregularity: MOST_IRREGULAR },
+            unsure: 0.0,
         }
     }
 
@@ -107,10 +112,22 @@ impl Levels {
             interval_s: median.clamp(INTERVAL_BOUNDS_S.0, INTERVAL_BOUNDS_S.1),
             irregularity: (spread / median).min(MOST_IRREGULAR),
         };
+        self.unsure = (self.unsure - UNSURE_STEP).max(0.0);
+    }
+
+    /// A beat whose interval cannot be trusted: the rhythm may have changed.
+    pub(super) fn doubt_rhythm(&mut self) {
+        self.unsure = (self.unsure + UNSURE_STEP).min(MOST_IRREGULAR);
+    }
+
+    /// So many beats were not sure that any interval is better than the old ones.
+    pub(super) fn rhythm_is_stale(&self) -> bool {
+        self.unsure >= MOST_IRREGULAR
     }
 
     pub(super) fn rhythm(&self) -> Rhythm {
-        self.rhythm
+        let irregularity = (self.rhythm.irregularity + self.unsure).min(MOST_IRREGULAR);
+        Rhythm { irregularity, ..self.rhythm }
     }
 }
 

@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 
 /// The R peak is looked for this far around the hump.
 const REACH_S: f64 = 0.055;
-/// "Peak" means standing out from the mean of the points this far on both sides.
-const WING_S: f64 = 0.040;
+/// Heights are counted from the mean of the signal from this long before the hump until a third of it.
+const WING_S: f64 = 0.15;
+/// An R wave is positive: a negative deflection takes its place only when it is clearly the larger one.
+const NEGATIVE_WEIGHT: f32 = 0.7;
 /// Ring length: reach, wing, and the delay of the envelope.
-const SPAN_S: f64 = 0.35;
+const SPAN_S: f64 = 0.45;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Locator {
@@ -45,21 +47,16 @@ impl Locator {
         let Some(middle) = (self.span - 1).checked_sub(age) else { return centre };
         let first = middle.saturating_sub(self.reach).max(1);
         let last = (middle + self.reach).min(self.span - 2);
-        let Some(best) =
-            (first..=last).max_by(|&a, &b| self.stands_out(samples, a).total_cmp(&self.stands_out(samples, b)))
-        else {
-            return centre;
-        };
+        let level = mean(&samples[middle.saturating_sub(self.wing)..(middle + self.wing).min(self.span)]);
+        let height = |i: usize| (samples[i] - level).max((level - samples[i]) * NEGATIVE_WEIGHT);
+        let Some(best) = (first..=last).max_by(|&a, &b| height(a).total_cmp(&height(b))) else { return centre };
         let offset = vertex(samples[best - 1], samples[best], samples[best + 1]);
         end as f64 - self.span as f64 + best as f64 + offset
     }
+}
 
-    /// How far sample `i` stands out from its neighbourhood, whatever the polarity.
-    fn stands_out(&self, samples: &[f32], i: usize) -> f32 {
-        let before = samples[i.saturating_sub(self.wing)];
-        let after = samples[(i + self.wing).min(samples.len() - 1)];
-        (samples[i] - 0.5 * (before + after)).abs()
-    }
+fn mean(samples: &[f32]) -> f32 {
+    samples.iter().sum::<f32>() / samples.len().max(1) as f32
 }
 
 /// Where between -0.5 and 0.5 the parabola through three equidistant points has its vertex.

@@ -8,28 +8,39 @@ use super::levels::{Heights, Levels, Rhythm};
 use super::templates::Likeness;
 use serde::{Deserialize, Serialize};
 
-/// Spread of the RR interval around its median within which a rhythm is regular, relative.
-const REGULAR_SPREAD: f32 = 0.12;
+/// Deviation of an RR interval from the median at which it is half as regular, relative.
+const REGULAR_SPREAD: f32 = 0.08;
 /// A hump this soon after a beat may be its T wave, in seconds.
 const T_WAVE_S: f32 = 0.4;
 
-const BIAS: f32 = 1.037;
+const FEATURES: usize = 16;
+const TIMINGS: usize = 4;
 const WEIGHTS: [f32; FEATURES] = [
-    1.6373, 0.7743, -1.5176, -51.8593, -0.5905, 2.0107, 39.7980, 0.6734, 0.3374, 11.4591, 0.1827, 3.2622, 23.7861,
-    0.5755, 4.1340, 0.6370, -0.7067, 0.6754, 1.4063, -0.2492, -0.0383, -0.0469, -9.5729, -5.8156, 9.8103,
+    5.7328, 2.8539, 2.9840, 0.1752, 2.0045, 1.0039, -0.1702, 0.0551, -1.6966, -40.2905, 25.7714, 1.3703, 1.4916,
+    0.5803, 0.4984, 18.0858,
 ];
-pub(super) const FEATURES: usize = 25;
+const EARLY_WEIGHTS: [f32; TIMINGS] = [5.8508, -0.8411, -13.7164, 1.6987];
+const REGULAR_WEIGHTS: [f32; TIMINGS] = [5.6188, -0.6371, 0.6075, -0.3744];
+const LATE_WEIGHT: f32 = 1.6365;
+const T_WAVE_WEIGHT: f32 = -16.2411;
 
-/// What is known of a hump that does not depend on which beat came before it. All but the likeness are natural
-/// logarithms of ratios.
+/// Log odds of a hump being a beat, but for the time since the beat before it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Evidence {
-    /// Height over the running level of beats, over that of noise, and over the previous beat.
+    fixed: f32,
+    /// What being early, and being due in a regular rhythm, add.
+    early: f32,
+    regular: f32,
+}
+
+/// What is measured on a hump. All but the likeness are natural logarithms of ratios.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Observation {
+    /// Height over the running level of beats, over that of noise, over the previous beat.
     over_beats: f32,
     over_noise: f32,
     over_previous: f32,
-    /// Height over the highest other hump since the last beat, and over the envelope in the third of a second before.
-    over_rivals: f32,
+    /// Height over the envelope in the third of a second before.
     over_surroundings: f32,
     /// Level of beats over level of noise.
     clearness: f32,
@@ -37,65 +48,92 @@ pub(super) struct Evidence {
     low_tilt: f32,
     high_tilt: f32,
     likeness: Likeness,
+    irregularity: f32,
 }
 
-impl Evidence {
-    pub(super) fn new(heights: Heights, levels: &Levels, rivals: f32, surroundings: f32, likeness: Likeness) -> Self {
+impl Observation {
+    pub(super) fn new(heights: Heights, levels: &Levels, surroundings: f32, likeness: Likeness) -> Self {
         let over_beats = log_ratio(heights.qrs, levels.beat.qrs, -4.0, 2.0);
         Self {
             over_beats,
             over_noise: log_ratio(heights.qrs, levels.noise, -3.0, 5.0),
             over_previous: log_ratio(heights.qrs, levels.previous, -3.0, 4.0),
-            over_rivals: log_ratio(heights.qrs, rivals.max(1e-3), -3.0, 4.0),
             over_surroundings: log_ratio(heights.qrs, surroundings.max(1e-3), -3.0, 4.0),
             clearness: log_ratio(levels.beat.qrs, levels.noise, -1.0, 4.0),
             low_tilt: log_ratio(heights.low, levels.beat.low, -4.0, 3.0) - over_beats,
             high_tilt: log_ratio(heights.high, levels.beat.high, -4.0, 3.0) - over_beats,
             likeness: Likeness { best: likeness.best.max(0.4), dominant: likeness.dominant.max(-0.5) },
+            irregularity: levels.rhythm().irregularity,
         }
     }
 
-    /// Log odds that the hump, `since_s` after the last beat, is a beat.
-    pub(super) fn log_odds(&self, since_s: f32, rhythm: Rhythm) -> f32 {
-        let features = self.features(since_s, rhythm);
-        BIAS + features.iter().zip(&WEIGHTS).map(|(feature, weight)| feature * weight).sum::<f32>()
-    }
-
-    pub(super) fn features(&self, since_s: f32, rhythm: Rhythm) -> [f32; FEATURES] {
-        let due = (since_s / rhythm.interval_s).clamp(0.0, 2.5);
-        let early = due.min(1.0);
-        let late = (due - 1.0).clamp(0.0, 1.5);
-        let regular = (-((due - 1.0) / REGULAR_SPREAD).powi(2)).exp();
-        let t_wave = (T_WAVE_S - since_s).clamp(0.0, 0.2);
+    pub(super) fn features(&self) -> [f32; FEATURES] {
         let Likeness { best, dominant } = self.likeness;
         [
+            1.0,
             self.over_beats,
-            self.over_noise,
-            self.clearness,
-            best,
-            dominant,
-            best * self.clearness,
-            best * best,
-            self.low_tilt,
-            self.high_tilt,
-            early,
-            late,
-            regular,
-            t_wave,
-            self.over_beats * self.clearness,
             self.over_beats.abs(),
+            self.over_beats * self.clearness,
+            self.over_noise,
             self.over_noise * self.clearness,
-            regular * self.clearness,
-            early * self.clearness,
-            self.over_beats.min(0.0) * early,
-            self.over_rivals,
             self.over_surroundings,
             self.over_previous,
-            early * rhythm.irregularity,
-            regular * rhythm.irregularity,
-            rhythm.irregularity,
+            self.clearness,
+            best,
+            best * best,
+            best * self.clearness,
+            dominant,
+            self.low_tilt,
+            self.high_tilt,
+            self.irregularity,
         ]
     }
+
+    /// What the weight of being early, and of being due in a regular rhythm, depends on.
+    pub(super) fn timing(&self) -> [f32; TIMINGS] {
+        [1.0, self.clearness, self.irregularity, self.over_beats.min(0.0)]
+    }
+
+    pub(super) fn evidence(&self) -> Evidence {
+        Evidence {
+            fixed: product(&self.features(), &WEIGHTS),
+            early: product(&self.timing(), &EARLY_WEIGHTS),
+            regular: product(&self.timing(), &REGULAR_WEIGHTS),
+        }
+    }
+}
+
+impl Evidence {
+    /// Log odds that the hump, `since_s` after the beat before it, is a beat.
+    pub(super) fn log_odds(&self, since_s: f32, rhythm: Rhythm) -> f32 {
+        let Timing { early, late, regular, t_wave } = Timing::new(since_s, rhythm.interval_s);
+        self.fixed + self.early * early + self.regular * regular + LATE_WEIGHT * late + T_WAVE_WEIGHT * t_wave
+    }
+}
+
+/// Where a hump lies between the beat before it and the next one expected.
+pub(super) struct Timing {
+    pub(super) early: f32,
+    pub(super) late: f32,
+    pub(super) regular: f32,
+    pub(super) t_wave: f32,
+}
+
+impl Timing {
+    pub(super) fn new(since_s: f32, interval_s: f32) -> Self {
+        let due = since_s / interval_s;
+        let distance = (due - 1.0) / REGULAR_SPREAD;
+        Self {
+            early: due.min(1.0),
+            late: (due - 1.0).clamp(0.0, 1.5),
+            regular: 1.0 / (1.0 + distance * distance),
+            t_wave: (T_WAVE_S - since_s).clamp(0.0, 0.2),
+        }
+    }
+}
+
+fn product(features: &[f32], weights: &[f32]) -> f32 {
+    features.iter().zip(weights).map(|(feature, weight)| feature * weight).sum()
 }
 
 fn log_ratio(value: f32, reference: f32, least: f32, most: f32) -> f32 {

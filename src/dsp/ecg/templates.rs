@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Products summed side by side.
+const LANES: usize = 8;
 const MOST_SHAPES: usize = 4;
 /// Beats correlated this well are of one shape.
 const SAME_SHAPE: f32 = 0.8;
@@ -16,6 +18,7 @@ const UNKNOWN: f32 = 0.9;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Shape {
+    /// Without their mean, and of unit norm.
     slopes: Vec<f32>,
     weight: f32,
 }
@@ -37,26 +40,32 @@ pub(super) struct Templates {
 impl Templates {
     /// `slopes` is the candidate's neighbourhood, longer than a shape by the shifts to be tried.
     pub(super) fn likeness(&self, slopes: &[f32]) -> Likeness {
-        let likeness = |shape: &Shape| best_correlation(slopes, &shape.slopes);
-        let dominant = self.shapes.iter().max_by(|a, b| a.weight.total_cmp(&b.weight));
-        let best = self.shapes.iter().map(likeness).max_by(f32::total_cmp);
-        Likeness { best: best.unwrap_or(UNKNOWN), dominant: dominant.map_or(UNKNOWN, likeness) }
+        let correlations = self.shapes.iter().map(|shape| (shape.weight, best_correlation(slopes, &shape.slopes)));
+        let (mut weight, mut likeness) = (0.0, Likeness { best: -1.0, dominant: UNKNOWN });
+        for (shape_weight, correlation) in correlations {
+            likeness.best = likeness.best.max(correlation);
+            if shape_weight >= weight {
+                (weight, likeness.dominant) = (shape_weight, correlation);
+            }
+        }
+        if self.shapes.is_empty() { Likeness { best: UNKNOWN, ..likeness } } else { likeness }
     }
 
     /// Takes in a beat. `slopes` as for [`Self::likeness`], `shifts` how many samples it is longer on each side.
     pub(super) fn learn(&mut self, slopes: &[f32], shifts: usize) {
         let Some(middle) = slopes.get(shifts..slopes.len().saturating_sub(shifts)) else { return };
-        let norm = middle.iter().map(|slope| slope * slope).sum::<f32>().sqrt() + 1e-9;
-        let beat = middle.iter().map(|slope| slope / norm);
+        let mut beat = middle.to_vec();
+        normalize(&mut beat);
         self.shapes.iter_mut().for_each(|shape| shape.weight *= FORGETTING);
         let similar = self.shapes.iter_mut().map(|shape| (best_correlation(slopes, &shape.slopes), shape));
         match similar.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((correlation, shape)) if correlation > SAME_SHAPE => {
                 shape.slopes.iter_mut().zip(beat).for_each(|(known, new)| *known += LEARNING_RATE * (new - *known));
+                normalize(&mut shape.slopes);
                 shape.weight += 1.0;
             }
             _ => {
-                let shape = Shape { slopes: beat.collect(), weight: 1.0 };
+                let shape = Shape { slopes: beat, weight: 1.0 };
                 self.add(shape);
             }
         }
@@ -72,22 +81,35 @@ impl Templates {
     }
 }
 
-/// Largest correlation of `shape` with the stretches of its length in `slopes`.
+/// Largest correlation of `shape` (without a mean, of unit norm) with the stretches of its length in `slopes`.
 fn best_correlation(slopes: &[f32], shape: &[f32]) -> f32 {
-    slopes.windows(shape.len()).map(|stretch| correlation(stretch, shape)).fold(-1.0, f32::max)
+    let count = shape.len() as f32;
+    let correlation = |stretch: &[f32]| {
+        let sum = stretch.iter().sum::<f32>();
+        let power = dot(stretch, stretch) - sum * sum / count;
+        dot(stretch, shape) / (power.max(0.0) + 1e-20).sqrt()
+    };
+    slopes.windows(shape.len()).map(correlation).fold(-1.0, f32::max)
 }
 
-fn correlation(a: &[f32], b: &[f32]) -> f32 {
-    let count = a.len() as f32;
-    let (mut sum_a, mut sum_b, mut ab, mut aa, mut bb) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
-    for (&x, &y) in a.iter().zip(b) {
-        sum_a += x;
-        sum_b += y;
-        ab += x * y;
-        aa += x * x;
-        bb += y * y;
+/// Without its mean, and of unit norm.
+fn normalize(shape: &mut [f32]) {
+    let mean = shape.iter().sum::<f32>() / shape.len().max(1) as f32;
+    shape.iter_mut().for_each(|slope| *slope -= mean);
+    let norm = dot(shape, shape).sqrt() + 1e-9;
+    shape.iter_mut().for_each(|slope| *slope /= norm);
+}
+
+/// Dot product in lanes, which the compiler may do side by side.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; LANES];
+    let (whole_a, rest_a) = a.as_chunks::<LANES>();
+    let (whole_b, rest_b) = b.as_chunks::<LANES>();
+    for (x, y) in whole_a.iter().zip(whole_b) {
+        for lane in 0..LANES {
+            lanes[lane] += x[lane] * y[lane];
+        }
     }
-    let covariance = ab - sum_a * sum_b / count;
-    let variances = (aa - sum_a * sum_a / count).max(0.0) * (bb - sum_b * sum_b / count).max(0.0);
-    covariance / (variances + 1e-20).sqrt()
+    let rest: f32 = rest_a.iter().zip(rest_b).map(|(x, y)| x * y).sum();
+    lanes.iter().sum::<f32>() + rest
 }

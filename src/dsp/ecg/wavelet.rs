@@ -13,7 +13,7 @@ const LANES: usize = 8;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Wavelet {
-    /// Interleaved by groups: `[even; LANES], [odd; LANES], …`, oldest sample first.
+    /// Taps, for the oldest sample first.
     even: Vec<f32>,
     odd: Vec<f32>,
     half: usize,
@@ -31,14 +31,12 @@ impl Wavelet {
         };
         let weight: f64 = (0..length).map(window).sum();
         let mean = (0..length).map(|i| window(i) * phase(i).cos()).sum::<f64>() / weight;
-        let mut even: Vec<f64> = (0..length).map(|i| window(i) * (phase(i).cos() - mean)).collect();
-        let mut odd: Vec<f64> = (0..length).map(|i| window(i) * phase(i).sin()).collect();
+        let even: Vec<f64> = (0..length).map(|i| window(i) * (phase(i).cos() - mean)).collect();
+        let odd: Vec<f64> = (0..length).map(|i| window(i) * phase(i).sin()).collect();
         // Unit answer to a sinusoid of the centre frequency, so that envelopes are in the unit of the signal.
         let even_gain: f64 = (0..length).map(|i| even[i] * phase(i).cos()).sum();
         let odd_gain: f64 = (0..length).map(|i| odd[i] * phase(i).sin()).sum();
-        even.iter_mut().for_each(|tap| *tap /= even_gain);
-        odd.iter_mut().for_each(|tap| *tap /= odd_gain);
-        Self { even: pad(&even), odd: pad(&odd), half }
+        Self { even: pad(&even, even_gain), odd: pad(&odd, odd_gain), half }
     }
 
     /// Number of samples [`Self::envelope`] reads (the taps, padded at the old end with zeros).
@@ -75,9 +73,10 @@ impl Wavelet {
     }
 }
 
-fn pad(taps: &[f64]) -> Vec<f32> {
+/// `taps` over `gain`, after zeros up to whole groups of lanes.
+fn pad(taps: &[f64], gain: f64) -> Vec<f32> {
     let length = taps.len().div_ceil(LANES) * LANES;
     let mut padded = vec![0.0_f32; length - taps.len()];
-    padded.extend(taps.iter().map(|&tap| tap as f32));
+    padded.extend(taps.iter().map(|&tap| (tap / gain) as f32));
     padded
 }

@@ -1,57 +1,72 @@
-//! The pulse band as one symmetric FIR kernel.
+//! Smoothing and detrending by symmetric FIR kernels.
 //!
-//! A Hann mean of 0.2 s (keeps the upstroke, up to about 5 Hz, and drops sensor noise) minus a Hann mean of 2 s (drops
-//! breathing and drift; 30 beats/min still pass). A symmetric kernel delays all frequencies alike, so a fiducial does
-//! not move with the heart rate.
+//! A short Hann mean minus a long one. The short mean is taken twice: a coarse one to tell events, a fine one to place
+//! them. Symmetric kernels delay all frequencies alike, so a fiducial does not move with the rate.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-/// Full width of the smoothing mean: about the length of a systolic upstroke.
-const SMOOTH_S: f64 = 0.42;
-/// Full width of the trend's mean; half of it is the stage's delay.
-const TREND_S: f64 = 2.0;
 /// Below this many samples the smoothing mean would be the sample itself.
 const LEAST_SMOOTH_SAMPLES: f64 = 2.5;
 
-/// Band-pass filter over one uninterrupted stretch.
+/// Full widths of the means, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Widths {
+    pub(crate) coarse: f64,
+    pub(crate) fine: f64,
+    /// Half of it is the stage's delay.
+    pub(crate) trend: f64,
+}
+
+/// One filtered sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Filtered {
+    pub(crate) coarse: f64,
+    pub(crate) fine: f64,
+}
+
+/// Band-pass filters over one uninterrupted stretch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Band {
-    kernel: Vec<f64>,
+pub(crate) struct Band {
+    coarse: Vec<f64>,
+    fine: Vec<f64>,
     history: VecDeque<f64>,
 }
 
 impl Band {
-    pub(super) fn new(rate_hz: f64) -> Self {
-        let half = (TREND_S * rate_hz / 2.0).ceil() as usize;
-        let smooth = hann((SMOOTH_S * rate_hz).max(LEAST_SMOOTH_SAMPLES), half);
-        let trend = hann(TREND_S * rate_hz, half);
-        let kernel = smooth.iter().zip(trend).map(|(fast, slow)| fast - slow).collect();
-        Self { kernel, history: VecDeque::new() }
+    pub(crate) fn new(rate_hz: f64, widths: Widths) -> Self {
+        let half = (widths.trend * rate_hz / 2.0).ceil() as usize;
+        let trend = hann(widths.trend * rate_hz, half);
+        let kernel = |seconds: f64| -> Vec<f64> {
+            let smooth = hann((seconds * rate_hz).max(LEAST_SMOOTH_SAMPLES), half);
+            smooth.iter().zip(&trend).map(|(fast, slow)| fast - slow).collect()
+        };
+        Self { coarse: kernel(widths.coarse), fine: kernel(widths.fine), history: VecDeque::new() }
     }
 
     /// Samples between a sample and its filtered value.
-    pub(super) fn delay(&self) -> usize {
-        self.kernel.len() / 2
+    pub(crate) fn delay(&self) -> usize {
+        self.coarse.len() / 2
     }
 
     /// Takes a sample, returns the filtered sample `delay` earlier. Before the first sample lies its own value.
-    pub(super) fn push(&mut self, sample: f64) -> Option<f64> {
+    pub(crate) fn push(&mut self, sample: f64) -> Option<Filtered> {
         if self.history.is_empty() {
             self.history.extend(std::iter::repeat_n(sample, self.delay()));
         }
         self.history.push_back(sample);
-        if self.history.len() < self.kernel.len() {
+        if self.history.len() < self.coarse.len() {
             return None;
         }
-        let filtered = self.history.iter().zip(&self.kernel).map(|(value, tap)| value * tap).sum();
+        let through = |kernel: &[f64]| self.history.iter().zip(kernel).map(|(value, tap)| value * tap).sum();
+        let filtered = Filtered { coarse: through(&self.coarse), fine: through(&self.fine) };
         self.history.pop_front();
         Some(filtered)
     }
 
     /// Forgets the signal; the next sample is the first of a new stretch.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.history.clear();
     }
 }

@@ -1,16 +1,13 @@
 //! Integer decimation with a linear-phase triangular kernel (two cascaded moving averages, a second-order CIC).
 //!
-//! A pulse wave has no content above about 10 Hz (Elgendi et al. 2013), so 50 Hz keep its shape while the later stages
-//! work on a twentieth of the samples. The kernel's zeros lie on the frequencies that would fold onto 0 Hz.
+//! The kernel's zeros lie on the frequencies that would fold onto 0 Hz. A pulse wave has no content above about 10 Hz
+//! (Elgendi et al. 2013) and breathing none above 2 Hz, so the later stages work on a small part of the samples.
 
 use serde::{Deserialize, Serialize};
 
-/// Rate the later stages work at, at least: the input is decimated by the largest integer that keeps this rate.
-const TARGET_HZ: f64 = 50.0;
-
 /// Weighted block sums: one sample out per `factor` samples in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Decimator {
+pub(crate) struct Decimator {
     factor: u32,
     filled: u32,
     rising: f64,
@@ -19,23 +16,24 @@ pub(super) struct Decimator {
 }
 
 impl Decimator {
-    pub(super) fn new(rate_hz: f64) -> Self {
-        let factor = (rate_hz / TARGET_HZ).floor().max(1.0) as u32;
+    /// Decimates by the largest integer that leaves at least `target_hz`.
+    pub(crate) fn new(rate_hz: f64, target_hz: f64) -> Self {
+        let factor = (rate_hz / target_hz).floor().max(1.0) as u32;
         Self { factor, filled: 0, rising: 0.0, falling: 0.0, previous_rising: None }
     }
 
     /// Input samples per output sample.
-    pub(super) fn factor(&self) -> u32 {
+    pub(crate) fn factor(&self) -> u32 {
         self.factor
     }
 
     /// Offset of output sample 0 in input samples: the kernel's centre.
-    pub(super) fn origin(&self) -> f64 {
+    pub(crate) fn origin(&self) -> f64 {
         f64::from(self.factor) - 1.0
     }
 
     /// Takes one sample; every `factor`-th call (from the second block on) returns one output sample.
-    pub(super) fn push(&mut self, sample: f64) -> Option<f64> {
+    pub(crate) fn push(&mut self, sample: f64) -> Option<f64> {
         if self.factor == 1 {
             return Some(sample);
         }
@@ -60,7 +58,7 @@ impl Decimator {
     }
 
     /// Forgets the signal; the next sample is the first of a new stretch.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.filled = 0;
         self.rising = 0.0;
         self.falling = 0.0;

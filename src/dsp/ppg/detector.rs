@@ -3,22 +3,28 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    band::Band,
-    decimate::Decimator,
+    band::{Filtered, Widths},
+    inlet::{Inlet, Layout},
     lane::{Lane, Wave},
+    period::Period,
     polarity::Polarity,
     stroke::{Stroke, StrokeFinder},
 };
 
 /// Changes whenever the same samples could give other pulses or qualities.
-pub const VERSION: &str = "0.1.0";
+pub const VERSION: &str = "1.0.0";
 
 /// Slowest and fastest sampling rate taken, in Hz.
 const RATES_HZ: std::ops::RangeInclusive<f64> = 20.0..=1000.0;
+/// Coarse, to tell beats: below 2.4 Hz a pulse wave has most of its power, noise and dicrotic waves have little. Fine, to
+/// place them: the upstroke has power up to 6 Hz. The trend drops breathing and drift; 30 beats/min still pass. No
+/// upstroke fits into the 0.1 s that are bridged.
+const LAYOUT: Layout =
+    Layout { inner_hz: 50.0, widths: Widths { coarse: 0.42, fine: 0.16, trend: 2.0 }, bridged_s: 0.1 };
+/// Ejection reaches its peak within 0.3 s of the steepest point.
+const LONGEST_STROKE_S: f64 = 0.5;
 /// Part of the usual height by which the wave must come back for a turning point.
 const HYSTERESIS: f64 = 0.08;
-/// Missing stretches up to this are bridged by holding the last value: no upstroke fits into them.
-const BRIDGED_S: f64 = 0.1;
 
 /// The sampling rate is outside of what a pulse wave can be found at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,24 +58,14 @@ pub struct DetectedPulse {
 /// a detector read back goes on as if never interrupted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PulseDetector {
-    /// Longest missing run that is bridged, in samples.
-    bridged: u64,
-    /// Samples seen, missing ones included.
-    position: u64,
-    /// Position of the current stretch's first sample.
-    stretch: u64,
-    /// Last sample present in this stretch.
-    held: Option<f64>,
-    /// Length of the missing run at the end.
-    missing: u64,
+    inlet: Inlet,
     horizon: u64,
     after_gap: bool,
     window: Window,
-    decimator: Decimator,
-    band: Band,
     wave: Wave,
     strokes: StrokeFinder,
     polarity: Polarity,
+    period: Period,
     /// Upright and inverted.
     lanes: [Lane; 2],
     inverted: bool,
@@ -81,8 +77,8 @@ pub struct PulseDetector {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Window {
     samples: u64,
-    missing: u64,
-    flat: u64,
+    /// Samples missing or equal to the one before.
+    idle: u64,
     pulses: u64,
     quality: f64,
 }
@@ -93,22 +89,17 @@ impl PulseDetector {
         if !RATES_HZ.contains(&rate_hz) {
             return Err(UnsupportedRate { rate_hz });
         }
-        let decimator = Decimator::new(rate_hz);
-        let inner_hz = rate_hz / f64::from(decimator.factor());
+        let inlet = Inlet::new(rate_hz, LAYOUT);
+        let inner_hz = inlet.inner_hz();
         Ok(Self {
-            bridged: (BRIDGED_S * rate_hz) as u64,
-            position: 0,
-            stretch: 0,
-            held: None,
-            missing: 0,
+            inlet,
             horizon: 0,
             after_gap: false,
             window: Window::default(),
-            decimator,
-            band: Band::new(inner_hz),
             wave: Wave::default(),
-            strokes: StrokeFinder::new(inner_hz),
+            strokes: StrokeFinder::new(LONGEST_STROKE_S * inner_hz),
             polarity: Polarity::new(inner_hz),
+            period: Period::new(inner_hz),
             lanes: [Lane::new(inner_hz), Lane::new(inner_hz)],
             inverted: false,
             given: f64::NEG_INFINITY,
@@ -117,21 +108,24 @@ impl PulseDetector {
 
     /// Takes samples in any unit (NaN and infinities are missing samples) and appends the pulses they complete.
     pub fn push(&mut self, samples: &[f32], pulses: &mut Vec<DetectedPulse>) {
+        let mut filtered = Vec::new();
         for &sample in samples {
-            if sample.is_finite() { self.take(f64::from(sample), pulses) } else { self.gap(1, pulses) }
+            let sample = f64::from(sample);
+            self.window.samples = self.window.samples.saturating_add(1);
+            let idle = !sample.is_finite() || self.inlet.is_repeat(sample);
+            self.window.idle = self.window.idle.saturating_add(u64::from(idle));
+            let ended = self.inlet.push(sample, &mut filtered);
+            self.follow(&mut filtered, ended, pulses);
         }
     }
 
     /// Counts samples that never arrived; the same as pushing so many NaN.
     pub fn gap(&mut self, missing_samples: u64, pulses: &mut Vec<DetectedPulse>) {
-        self.position = self.position.saturating_add(missing_samples);
-        self.missing = self.missing.saturating_add(missing_samples);
         self.window.samples = self.window.samples.saturating_add(missing_samples);
-        self.window.missing = self.window.missing.saturating_add(missing_samples);
-        if self.missing > self.bridged {
-            self.end_stretch(pulses);
-            self.horizon = self.position;
-        }
+        self.window.idle = self.window.idle.saturating_add(missing_samples);
+        let mut filtered = Vec::new();
+        let ended = self.inlet.gap(missing_samples, &mut filtered);
+        self.follow(&mut filtered, ended, pulses);
     }
 
     /// Every pulse before this sample has been given already; never decreases, at most 3 s behind the last sample.
@@ -141,8 +135,10 @@ impl PulseDetector {
 
     /// Ends the stream and gives the pulses still pending.
     pub fn finish(&mut self, pulses: &mut Vec<DetectedPulse>) {
-        self.end_stretch(pulses);
-        self.horizon = self.position;
+        let mut filtered = Vec::new();
+        let ended = self.inlet.finish(&mut filtered);
+        self.follow(&mut filtered, ended, pulses);
+        self.horizon = self.inlet.position();
     }
 
     /// Signal quality index in [0,1] of what was seen since the last call: the mean pulse quality times the share of
@@ -152,33 +148,33 @@ impl PulseDetector {
         if window.pulses == 0 || window.samples == 0 {
             return 0.0;
         }
-        let absent = window.missing.saturating_add(window.flat);
-        let present = window.samples.saturating_sub(absent) as f64 / window.samples as f64;
+        let present = window.samples.saturating_sub(window.idle) as f64 / window.samples as f64;
         (window.quality / window.pulses as f64 * present).clamp(0.0, 1.0)
     }
 
-    fn take(&mut self, sample: f64, pulses: &mut Vec<DetectedPulse>) {
-        match self.held {
-            Some(held) => {
-                self.window.flat += u64::from(sample == held);
-                (0..self.missing).for_each(|_| self.advance(held, pulses));
+    /// Filtered samples through the stages; at the end of a stretch all that lies in it is decided.
+    fn follow(&mut self, filtered: &mut Vec<Filtered>, ended: bool, pulses: &mut Vec<DetectedPulse>) {
+        let first = pulses.len();
+        filtered.drain(..).for_each(|value| self.advance(value, pulses));
+        if ended {
+            self.decide(f64::INFINITY, pulses);
+            let end = self.inlet.end();
+            while pulses.len() > first && pulses.last().is_some_and(|pulse| pulse.sample >= end) {
+                pulses.pop();
             }
-            None => self.stretch = self.position,
+            self.forget();
         }
-        self.missing = 0;
-        self.held = Some(sample);
-        self.position = self.position.saturating_add(1);
-        self.window.samples += 1;
-        self.advance(sample, pulses);
+        if !self.inlet.is_within_stretch() {
+            self.horizon = self.inlet.position();
+        }
     }
 
-    /// One sample through the stages.
-    fn advance(&mut self, sample: f64, pulses: &mut Vec<DetectedPulse>) {
-        let Some(value) = self.decimator.push(sample).and_then(|inner| self.band.push(inner)) else { return };
-        self.wave.push(value);
-        self.polarity.push(value);
+    fn advance(&mut self, value: Filtered, pulses: &mut Vec<DetectedPulse>) {
+        self.wave.push(value.fine);
+        self.polarity.push(value.coarse);
+        self.period.push(value.coarse);
         let usual = self.lanes[usize::from(self.inverted)].selector.usual_height();
-        if let Some(stroke) = self.strokes.push(value, HYSTERESIS * usual) {
+        if let Some(stroke) = self.strokes.push(value.coarse, HYSTERESIS * usual) {
             self.lanes[usize::from(!stroke.up)].selector.push(stroke);
         }
         self.decide(self.strokes.settled(), pulses);
@@ -188,9 +184,11 @@ impl PulseDetector {
     fn decide(&mut self, now: f64, pulses: &mut Vec<DetectedPulse>) {
         for inverted in [false, true] {
             let mut beats = Vec::new();
-            self.lanes[usize::from(inverted)].decide(now, &self.wave, &mut beats);
+            self.lanes[usize::from(inverted)].decide(now, self.period.seconds(), &self.wave, &mut beats);
             if inverted == self.inverted {
-                beats.iter().for_each(|(beat, quality)| self.give(beat, *quality, pulses));
+                for (beat, quality) in &beats {
+                    self.give(beat, *quality, pulses);
+                }
             }
         }
         if self.polarity.is_inverted() != self.inverted {
@@ -200,12 +198,12 @@ impl PulseDetector {
         let earliest = self.lanes.iter().filter_map(|lane| lane.selector.earliest()).fold(now, f64::min);
         self.wave.trim(earliest - self.lanes[0].template.before() as f64 - 2.0);
         let due = self.lanes[usize::from(self.inverted)].selector.earliest().map_or(now, |at| at.min(now));
-        self.horizon = self.horizon.max(self.outer(due).max(0.0) as u64);
+        self.horizon = self.horizon.max(self.inlet.outer(due - self.lanes[0].reach() - 1.0).max(0.0) as u64);
     }
 
     fn give(&mut self, beat: &Stroke, quality: f64, pulses: &mut Vec<DetectedPulse>) {
         // A turn of polarity can bring up a beat that lies before the last one given.
-        let sample = self.outer(beat.at);
+        let sample = self.inlet.outer(beat.at);
         if beat.at <= self.given || sample < self.horizon as f64 {
             return;
         }
@@ -216,29 +214,11 @@ impl PulseDetector {
         self.after_gap = false;
     }
 
-    /// Position in the stream of a position in the decimated stretch.
-    fn outer(&self, at: f64) -> f64 {
-        self.stretch as f64 + self.decimator.origin() + at * f64::from(self.decimator.factor())
-    }
-
-    /// Holds the last value until all that lies in the stretch is decided, then forgets the stretch.
-    fn end_stretch(&mut self, pulses: &mut Vec<DetectedPulse>) {
-        let Some(held) = self.held.take() else { return };
-        let end = self.position.saturating_sub(self.missing) as f64;
-        let mut last = Vec::new();
-        let tail = (self.band.delay() + self.lanes[0].template.after() + 2) * self.decimator.factor() as usize;
-        (0..tail).for_each(|_| self.advance(held, &mut last));
-        self.decide(f64::INFINITY, &mut last);
-        pulses.extend(last.into_iter().filter(|pulse| pulse.sample < end));
-        self.forget();
-    }
-
     fn forget(&mut self) {
-        self.decimator.reset();
-        self.band.reset();
         self.wave.reset();
         self.strokes.reset();
         self.polarity.reset();
+        self.period.reset();
         self.lanes.iter_mut().for_each(|lane| lane.selector.reset());
         self.given = f64::NEG_INFINITY;
         self.after_gap = true;

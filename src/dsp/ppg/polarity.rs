@@ -6,12 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One block's weight in the running skewness: about eight seconds decide.
-const LEARN: f64 = 0.125;
+/// One block's weight in the running skewness: some twenty seconds decide.
+const LEARN: f64 = 0.05;
 /// A block's skewness counts up to this.
 const BOUND: f64 = 2.0;
 /// Evidence needed to change sides; undamaged pulses have 0.5 and more.
-const CLEAR: f64 = 0.4;
+const CLEAR: f64 = 0.5;
 
 /// Running decision between upright and inverted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl Polarity {
         }
         let skew = (mean_cube / (mean_square * mean_square.sqrt())).clamp(-BOUND, BOUND);
         self.blocks += 1;
-        let weight = LEARN.max(1.0 / f64::from(self.blocks.min(8)));
+        let weight = LEARN.max(1.0 / f64::from(self.blocks));
         self.skew += weight * (skew - self.skew);
         if self.skew.abs() > CLEAR {
             self.inverted = self.skew < 0.0;

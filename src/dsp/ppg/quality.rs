@@ -13,18 +13,24 @@ const UNKNOWN: f64 = 0.5;
 /// Share of a new pulse in the template: it follows a change of shape within about ten beats.
 const LEARN: f64 = 0.1;
 
+/// Mean likeness of pulses without noise to speak of, and of those whose upstroke is lost in it.
+const CLEAR: f64 = 0.9;
+const DROWNED: f64 = 0.7;
+
 /// Running template of the pulse shape.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Template {
     before: usize,
     after: usize,
     shape: Vec<f64>,
+    /// Running mean of the likeness.
+    likeness: f64,
 }
 
 impl Template {
     pub(super) fn new(rate_hz: f64) -> Self {
         let samples = |seconds: f64| (seconds * rate_hz).ceil() as usize;
-        Self { before: samples(BEFORE_S), after: samples(AFTER_S), shape: Vec::new() }
+        Self { before: samples(BEFORE_S), after: samples(AFTER_S), shape: Vec::new(), likeness: 1.0 }
     }
 
     pub(super) fn before(&self) -> usize {
@@ -33,6 +39,11 @@ impl Template {
 
     pub(super) fn after(&self) -> usize {
         self.after
+    }
+
+    /// How far the fine wave can be trusted to place a beat: 1, down to 0 where noise shapes the pulses.
+    pub(super) fn clarity(&self) -> f64 {
+        ((self.likeness - DROWNED) / (CLEAR - DROWNED)).clamp(0.0, 1.0)
     }
 
     /// Correlation of the pulse with the template, in [0,1], then learns the pulse.
@@ -46,11 +57,9 @@ impl Template {
         for (learned, value) in self.shape.iter_mut().zip(&shape) {
             *learned += LEARN * (value - *learned);
         }
-        correlation.clamp(0.0, 1.0)
-    }
-
-    pub(super) fn reset(&mut self) {
-        self.shape.clear();
+        let likeness = correlation.clamp(0.0, 1.0);
+        self.likeness += LEARN * (likeness - self.likeness);
+        likeness
     }
 }
 

@@ -8,15 +8,19 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    rhythm::{DICROTIC_S, Rhythm, strength},
-    stroke::Stroke,
-};
+use super::{rhythm::Rhythm, stroke::Stroke};
 
 /// Delay of a decision: the next beat has come, down to 45 beats/min.
 const LAG_S: f64 = 1.3;
 /// Two beats are never closer: 220 beats/min, the fastest a pulse wave is measured at.
 const REFRACTORY_S: f64 = 0.27;
+
+/// What became of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Decision {
+    Beat(Stroke),
+    Passed,
+}
 
 /// Picks the beats among the strokes of one direction.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,27 +45,15 @@ impl Selector {
         self.candidates.push_back(stroke);
     }
 
-    /// Decides the next candidate if it is older than the lag at `now`; `Some(Some(_))` is a beat.
-    pub(super) fn decide(&mut self, now: f64) -> Option<Option<Stroke>> {
+    /// Decides the next candidate if it is older than the lag at `now`; `None` when there is none.
+    pub(super) fn decide(&mut self, now: f64, period_s: Option<f64>) -> Option<Decision> {
         let oldest = self.candidates.front()?;
         if now - oldest.at < LAG_S * self.rate_hz {
             return None;
         }
-        self.rhythm.wake(self.seconds(now), &self.candidates);
+        self.rhythm.expect(self.seconds(oldest.at), period_s, &self.candidates);
         let is_beat = self.best_path_takes_first(now);
-        let bb = self.before(0);
         let stroke = self.candidates.pop_front()?;
-        if std::env::var("DBG").is_ok() {
-            eprintln!(
-                "{} {:.2} {} {:?} before {:.5} reward {:.2}",
-                stroke.up,
-                self.seconds(stroke.at),
-                is_beat,
-                self.rhythm.dbg(&stroke),
-                bb,
-                self.rhythm.reward(&stroke, bb)
-            );
-        }
         if is_beat {
             let interval = self.last.map(|last| (stroke.at - last.at) / self.rate_hz);
             self.rhythm.learn(&stroke, self.seconds(stroke.at), interval);
@@ -69,7 +61,7 @@ impl Selector {
         } else {
             self.rhythm.pass(&stroke);
         }
-        Some(is_beat.then_some(stroke))
+        Some(if is_beat { Decision::Beat(stroke) } else { Decision::Passed })
     }
 
     /// The earliest undecided candidate.
@@ -81,7 +73,7 @@ impl Selector {
     pub(super) fn reset(&mut self) {
         self.candidates.clear();
         self.last = None;
-        self.rhythm.pause();
+        self.rhythm.restart();
     }
 
     fn seconds(&self, at: f64) -> f64 {
@@ -93,7 +85,7 @@ impl Selector {
         let mut ends: Vec<(f64, bool)> = Vec::with_capacity(self.candidates.len());
         let mut best = (self.rhythm.silence(self.last.map_or(0.0, |last| self.seconds(now - last.at))), false);
         for (i, stroke) in self.candidates.iter().enumerate() {
-            let mut path = (self.from_last(stroke), i == 0);
+            let mut path = (self.since_last(stroke), i == 0);
             for (j, earlier) in self.candidates.iter().enumerate().take(i) {
                 let (score, takes) = ends[j];
                 let through = score + self.step_cost(earlier.at, stroke.at);
@@ -101,7 +93,7 @@ impl Selector {
                     path = (through, takes);
                 }
             }
-            path.0 += self.rhythm.reward(stroke, self.before(i));
+            path.0 += self.rhythm.reward(stroke);
             ends.push(path);
             let total = path.0 + self.rhythm.silence(self.seconds(now - stroke.at));
             if total > best.0 {
@@ -111,15 +103,7 @@ impl Selector {
         best.1
     }
 
-    /// The strongest stroke within the time a dicrotic wave follows its systole.
-    fn before(&self, i: usize) -> f64 {
-        let at = self.candidates.get(i).map_or(0.0, |stroke| stroke.at);
-        let near = |stroke: &&Stroke| at - stroke.at < DICROTIC_S * self.rate_hz;
-        let earlier = self.candidates.iter().take(i).chain(self.last.as_ref()).filter(near);
-        earlier.fold(0.0, |strongest, stroke| strongest.max(strength(stroke)))
-    }
-
-    fn from_last(&self, stroke: &Stroke) -> f64 {
+    fn since_last(&self, stroke: &Stroke) -> f64 {
         self.last.map_or(0.0, |last| self.step_cost(last.at, stroke.at))
     }
 

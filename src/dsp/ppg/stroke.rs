@@ -5,25 +5,26 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A stroke is closed at the latest this long after its steepest point: ejection reaches its peak within 0.3 s.
-const LONGEST_S: f64 = 0.5;
-
 /// One run from a turning point to the next, positions in samples of the decimated stretch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Stroke {
+pub(crate) struct Stroke {
     /// Steepest point, between samples.
-    pub(super) at: f64,
+    pub(crate) at: f64,
+    /// The turning point it starts from.
+    pub(crate) start: f64,
+    /// The turning point it ends in.
+    pub(crate) end: f64,
     /// Height between the turning points.
-    pub(super) height: f64,
+    pub(crate) height: f64,
     /// Greatest step between neighbouring samples.
-    pub(super) step: f64,
+    pub(crate) step: f64,
     /// Upwards or downwards.
-    pub(super) up: bool,
+    pub(crate) up: bool,
 }
 
 /// Cuts the wave into strokes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct StrokeFinder {
+pub(crate) struct StrokeFinder {
     longest: f64,
     trace: Trace,
 }
@@ -38,7 +39,9 @@ struct Trace {
     down: bool,
     /// Its turning point and the farthest point so far.
     from: f64,
+    from_at: f64,
     far: f64,
+    far_at: f64,
     steepest: Steepest,
     /// The steepest point of the way back, the next stroke's when that turns out to be one.
     back: Steepest,
@@ -51,12 +54,13 @@ struct Steepest {
 }
 
 impl StrokeFinder {
-    pub(super) fn new(rate_hz: f64) -> Self {
-        Self { longest: LONGEST_S * rate_hz, trace: Trace::default() }
+    /// A stroke is closed at the latest `longest` samples after its steepest point.
+    pub(crate) fn new(longest: f64) -> Self {
+        Self { longest, trace: Trace::default() }
     }
 
     /// Takes the next sample; a return of `hysteresis` from the farthest point closes the stroke.
-    pub(super) fn push(&mut self, value: f64, hysteresis: f64) -> Option<Stroke> {
+    pub(crate) fn push(&mut self, value: f64, hysteresis: f64) -> Option<Stroke> {
         let trace = &mut self.trace;
         if trace.taken == 0 {
             *trace = Trace { taken: 1, value, from: value, far: value, ..Trace::default() };
@@ -66,24 +70,30 @@ impl StrokeFinder {
         let sign = trace.sign();
         if sign * (value - trace.far) > 0.0 {
             trace.far = value;
+            trace.far_at = trace.taken as f64 - 1.0;
             trace.back = Steepest::default();
         }
         if sign * (trace.far - value) > hysteresis {
-            return Some(trace.turn(value));
+            return trace.turn(value);
         }
-        let overdue = trace.steepest.step > 0.0 && trace.taken as f64 - trace.steepest.at > self.longest;
-        overdue.then(|| trace.cut(value))
+        let overdue = |steepest: Steepest| steepest.step > 0.0 && trace.taken as f64 - steepest.at > self.longest;
+        let (stroke_is_overdue, back_is_overdue) = (overdue(trace.steepest), overdue(trace.back));
+        if back_is_overdue {
+            // A return this slow and this small is no stroke.
+            trace.back = Steepest::default();
+        }
+        if stroke_is_overdue { trace.cut(value) } else { None }
     }
 
     /// No stroke to come has its steepest point before this sample.
-    pub(super) fn settled(&self) -> f64 {
+    pub(crate) fn settled(&self) -> f64 {
         let newest = self.trace.taken as f64 - 3.0;
         let drawn = [self.trace.steepest, self.trace.back].into_iter().filter(|steepest| steepest.step > 0.0);
         drawn.fold(newest, |settled, steepest| settled.min(steepest.at)).max(0.0)
     }
 
     /// Forgets the signal; the next sample is the first of a new stretch.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.trace = Trace::default();
     }
 }
@@ -114,21 +124,48 @@ impl Trace {
         self.taken += 1;
     }
 
-    fn turn(&mut self, value: f64) -> Stroke {
+    fn turn(&mut self, value: f64) -> Option<Stroke> {
         let stroke = self.stroke();
+        let now = self.taken as f64 - 1.0;
         let steepest = self.back;
-        *self = Self { down: !self.down, from: self.far, far: value, steepest, back: Steepest::default(), ..*self };
+        *self = Self {
+            down: !self.down,
+            from: self.far,
+            from_at: self.far_at,
+            far: value,
+            far_at: now,
+            steepest,
+            back: Steepest::default(),
+            ..*self
+        };
         stroke
     }
 
     /// Closes an overlong stroke and goes on in the same direction.
-    fn cut(&mut self, value: f64) -> Stroke {
+    fn cut(&mut self, value: f64) -> Option<Stroke> {
         let stroke = self.stroke();
-        *self = Self { from: value, far: value, steepest: Steepest::default(), back: Steepest::default(), ..*self };
+        let now = self.taken as f64 - 1.0;
+        *self = Self {
+            from: value,
+            from_at: now,
+            far: value,
+            far_at: now,
+            steepest: Steepest::default(),
+            back: Steepest::default(),
+            ..*self
+        };
         stroke
     }
 
-    fn stroke(&self) -> Stroke {
-        Stroke { at: self.steepest.at, height: (self.far - self.from).abs(), step: self.steepest.step, up: !self.down }
+    /// The stroke drawn so far; `None` when it has no steepest point.
+    fn stroke(&self) -> Option<Stroke> {
+        (self.steepest.step > 0.0).then(|| Stroke {
+            at: self.steepest.at,
+            start: self.from_at,
+            end: self.far_at,
+            height: (self.far - self.from).abs(),
+            step: self.steepest.step,
+            up: !self.down,
+        })
     }
 }

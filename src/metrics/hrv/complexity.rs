@@ -77,6 +77,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -72,6 +72,7 @@ fn solve_tridiagonal(lower: &[f64], mut diagonal: Vec<f64>, upper: &[f64], mut r
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

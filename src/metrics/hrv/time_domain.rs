@@ -71,6 +71,7 @@ fn triangular_index(nn_ms: &[f64]) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

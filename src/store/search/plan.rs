@@ -79,9 +79,7 @@ impl<'a> Plan<'a> {
 
     /// Whether the leading terms alone say what matches: the search has them and at most one subject.
     fn terms_suffice(&self) -> bool {
-        let subjects = self.search.filters.iter().filter(|f| matches!(f, Filter::Subject(_))).count();
         self.search.filters.len() == 1 + usize::from(self.subject.is_some())
-            && subjects == usize::from(self.subject.is_some())
     }
 
     /// Where a row of [`Plan::page`] stands in the order.

@@ -296,7 +296,7 @@ async fn store_speed() {
         for (spent, resources) in spent.iter_mut().zip([observations.clone(), observations, provenances]) {
             let start = cpu();
             store.put(&tenant, resources).await.unwrap();
-            *spent += cpu() - start;
+            *spent += cpu().saturating_sub(start);
         }
     }
     let rows = u32::try_from(ROUNDS * 1000).unwrap();
@@ -326,7 +326,7 @@ async fn store_speed() {
     for _ in 0..2000 {
         store.read(&tenant, "Observation", &id).await.unwrap().unwrap().json();
     }
-    println!("read {:?}", (cpu() - start) / 2000);
+    println!("read {:?}", (cpu().saturating_sub(start)) / 2000);
     for (name, query) in [
         ("identifier", &identified),
         ("trend of 50", &trend),
@@ -338,6 +338,6 @@ async fn store_speed() {
             let page = store.search(&tenant, query).await.unwrap();
             page.matches.iter().for_each(|m| drop(m.json()));
         }
-        println!("{name} {:?}", (cpu() - start) / 500);
+        println!("{name} {:?}", (cpu().saturating_sub(start)) / 500);
     }
 }

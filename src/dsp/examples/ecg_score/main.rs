@@ -47,11 +47,14 @@ fn clean(records: &[wfdb::Record], show_errors: bool) -> Result<(), AnyError> {
         if show_errors {
             print_errors(&tally, record.rate_hz);
         }
-        jitters.push(tally.jitter_ms());
+        jitters.push(tally.offset_deviation_ms());
         if tally.f1() < worst.0 {
             worst = (tally.f1(), &record.name);
         }
-        lags.extend(emission_lags_ms(record)?);
+        let record_lags = emission_lags_ms(record)?;
+        let late = record_lags.iter().filter(|&&lag| lag > 150.0).count();
+        println!("   later than 150 ms: {:.2} %", 100.0 * late as f64 / record_lags.len() as f64);
+        lags.extend(record_lags);
         total.add(&tally);
     }
     print_line("ALL", &total);
@@ -59,7 +62,7 @@ fn clean(records: &[wfdb::Record], show_errors: bool) -> Result<(), AnyError> {
     lags.sort_by(f64::total_cmp);
     let quantile = |p: f64| lags[((lags.len() - 1) as f64 * p) as usize];
     println!("worst {} {:.2}", worst.1, 100.0 * worst.0);
-    println!("jitter per record: median {:.2} ms", jitters[jitters.len() / 2]);
+    println!("SD per record: median {:.2} ms", jitters[jitters.len() / 2]);
     println!("emission p50 {:.1} p95 {:.1} p99 {:.1} ms", quantile(0.5), quantile(0.95), quantile(0.99));
     println!("{:.0} x real time", signal_seconds / seconds);
     Ok(())
@@ -100,14 +103,15 @@ fn emission_lags_ms(record: &wfdb::Record) -> Result<Vec<f64>, AnyError> {
     let (mut beats, mut lags) = (Vec::new(), Vec::new());
     for (position, sample) in record.signal.iter().enumerate() {
         detector.push(std::slice::from_ref(sample), &mut beats);
-        lags.extend(beats.drain(..).map(|beat| (position as f64 - beat.sample) / record.rate_hz * 1000.0));
+        let emitted = beats.drain(..).filter(|beat| !record.is_fibrillating(beat.sample));
+        lags.extend(emitted.map(|beat| (position as f64 - beat.sample) / record.rate_hz * 1000.0));
     }
     Ok(lags)
 }
 
 fn print_line(name: &str, tally: &Tally) {
     println!(
-        "{name:8} Se {:6.2} PPV {:6.2} F1 {:7.3} FN {:4} FP {:4} errors {:4} bias {:5.1} jitter {:5.2}",
+        "{name:8} Se {:6.2} PPV {:6.2} F1 {:7.3} FN {:4} FP {:4} errors {:4} bias {:5.1} jitter {:5.2} SD {:5.2}",
         100.0 * tally.sensitivity(),
         100.0 * tally.positive_predictivity(),
         100.0 * tally.f1(),
@@ -116,6 +120,7 @@ fn print_line(name: &str, tally: &Tally) {
         tally.errors(),
         tally.bias_ms(),
         tally.jitter_ms(),
+        tally.offset_deviation_ms(),
     );
 }
 

@@ -22,6 +22,12 @@ pub(super) struct Record {
     pub(super) fibrillation: Vec<(f64, f64)>,
 }
 
+impl Record {
+    pub(super) fn is_fibrillating(&self, sample: f64) -> bool {
+        self.fibrillation.iter().any(|&(start, end)| (start..end).contains(&sample))
+    }
+}
+
 pub(super) fn read_folder(folder: &Path) -> Result<Vec<Record>, AnyError> {
     let mut headers: Vec<_> = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     headers.retain(|path| path.extension().is_some_and(|extension| extension == "hea"));

@@ -1,5 +1,5 @@
 //! Readers and matchers the score programs share.
-#![allow(clippy::unwrap_used, dead_code, reason = "each program uses a part; a broken file ends it")]
+#![allow(clippy::unwrap_used, dead_code, unused_imports, reason = "each program uses a part; a broken file ends it")]
 
 use std::{io::Read, path::PathBuf};
 
@@ -81,6 +81,45 @@ fn read_welltory(path: &PathBuf) -> Welltory {
     let time: Vec<f64> = columns[0].iter().map(|ms| f64::from(*ms) / 1000.0).collect();
     let channels = columns[1..].iter().map(|values| even(&time, values, 30.0)).collect();
     Welltory { name, rate_hz: 30.0, channels, rr_ms }
+}
+
+pub(crate) struct Phonecam {
+    pub(crate) name: String,
+    /// Red, green, blue at 30 Hz.
+    pub(crate) channels: Vec<Vec<f32>>,
+    /// Per second: the oximeters' median pulse rate and saturation, where two or more show one.
+    pub(crate) pulse: Vec<Option<f64>>,
+    pub(crate) saturation: Vec<Option<f64>>,
+}
+
+pub(crate) fn phonecam(folder: &str) -> Vec<Phonecam> {
+    let folder = PathBuf::from(folder).join("phonecam_spo2");
+    let hands = ["_Left.csv.gz", "_Right.csv.gz"];
+    hands.iter().flat_map(|hand| files(folder.clone(), hand)).map(|path| read_phonecam(&path)).collect()
+}
+
+fn read_phonecam(path: &PathBuf) -> Phonecam {
+    let name = path.file_name().unwrap().to_string_lossy().replace(".csv.gz", "");
+    let truth = PathBuf::from(path.to_string_lossy().replace(&name, &format!("{}_gt", &name[..6])));
+    let (names, columns_gt) = columns(&read_gz(&truth));
+    let median = |what: &str| -> Vec<Option<f64>> {
+        let shown: Vec<&Vec<f32>> = names
+            .iter()
+            .zip(&columns_gt)
+            .filter(|(name, _)| name.starts_with(what))
+            .map(|(_, column)| column)
+            .collect();
+        (0..columns_gt[0].len())
+            .map(|row| {
+                let mut values: Vec<f32> =
+                    shown.iter().filter_map(|column| column.get(row).copied()).filter(|value| *value > 30.0).collect();
+                values.sort_by(f32::total_cmp);
+                (values.len() > 1).then(|| f64::from(values[values.len() / 2]))
+            })
+            .collect()
+    };
+    let channels = columns(&read_gz(path)).1;
+    Phonecam { name, channels, pulse: median("Pulse "), saturation: median("SpO2 ") }
 }
 
 /// Linear interpolation onto an even grid from the first time on.
@@ -222,4 +261,25 @@ pub(crate) fn with_noise(wave: &[f32], rate_hz: f64, snr_db: f64) -> Vec<f32> {
     let pulse = power(&mut clean.iter().zip(&trend).map(|(value, trend)| value - trend));
     let scale = pulse / power(&mut noise.iter().copied()) / 10_f64.powf(snr_db / 20.0);
     wave.iter().zip(&noise).map(|(value, noise)| value + (noise * scale) as f32).collect()
+}
+
+/// Median difference between pulse and beat intervals, where two neighbouring beats have their pulses.
+pub(crate) fn interval_error_ms(beats: &[f64], pulses: &[f64], delay: f64) -> f64 {
+    let pulse_of = |beat: f64| pulses.iter().copied().find(|pulse| (pulse - beat - delay).abs() <= TOLERANCE_S);
+    let error = |pair: &[f64]| Some((pulse_of(pair[1])? - pulse_of(pair[0])? - (pair[1] - pair[0])).abs() * 1000.0);
+    let mut errors: Vec<f64> = beats.windows(2).filter_map(error).collect();
+    errors.sort_by(f64::total_cmp);
+    errors.get(errors.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The wave (its trend over 2 s removed) through a gain that swings tenfold every 11 s and drops to a fifth every 20 s.
+pub(crate) fn with_swinging_gain(wave: &[f32], rate_hz: f64) -> Vec<f32> {
+    let clean: Vec<f64> = wave.iter().map(|value| if value.is_finite() { f64::from(*value) } else { 0.0 }).collect();
+    let trend = qrs::moving_mean(&clean, (2.0 * rate_hz) as usize);
+    let gain = |t: f64| {
+        let swing = 10_f64.powf(0.5 * (std::f64::consts::TAU * t / 11.0).sin());
+        if (t / 20.0) as u64 % 2 == 1 { 0.2 * swing } else { swing }
+    };
+    let value = |i: usize| ((clean[i] - trend[i]) * gain(i as f64 / rate_hz)) as f32;
+    (0..wave.len()).map(value).collect()
 }

@@ -15,7 +15,7 @@ pub(crate) fn detect_beats(ecg: &[f32], rate_hz: f64) -> Vec<f64> {
             let mut local: Vec<f64> = energy[from..to].to_vec();
             local.sort_by(f64::total_cmp);
             let high = local[local.len() * 95 / 100];
-            if energy[i] < 0.35 * high {
+            if energy[i] < 0.22 * high {
                 continue;
             }
             match peaks.last_mut() {
@@ -41,7 +41,9 @@ pub(crate) fn detect_beats(ecg: &[f32], rate_hz: f64) -> Vec<f64> {
 
 pub(super) fn moving_mean(x: &[f64], width: usize) -> Vec<f64> {
     let mut sums = vec![0.0];
-    x.iter().for_each(|v| sums.push(sums[sums.len() - 1] + v));
+    for v in x {
+        sums.push(sums[sums.len() - 1] + v);
+    }
     let half = width / 2;
     (0..x.len())
         .map(|i| {
