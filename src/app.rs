@@ -23,7 +23,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
-use crate::{console, control, ingest, projection, rest};
+use crate::{algorithm, console, control, device, ingest, projection, rest};
 
 /// A server, bound and ready to run.
 pub struct App {
@@ -120,6 +120,15 @@ impl App {
         self.store.close().await;
         Ok(())
     }
+}
+
+/// Rows the code has no answer to.
+pub fn problems(registry: &Registry) -> Vec<String> {
+    let mut problems = algorithm::check(registry);
+    if let Err(error) = device::check(registry) {
+        problems.push(error.to_string());
+    }
+    problems
 }
 
 /// `/healthz`, `/readyz`, `/metrics`.

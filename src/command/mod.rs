@@ -1,7 +1,7 @@
 //! The commands, one file each.
 
 mod admin;
-pub mod check;
+mod check;
 mod client;
 mod demo;
 mod encode;
