@@ -158,12 +158,3 @@ async fn nothing_here() -> Problem {
         "there is nothing at this path; see /fhir/R4/metadata and /console/",
     )
 }
-
-/// Registry rows the code has no answer to.
-pub fn problems(registry: &Registry) -> Vec<String> {
-    let mut problems = crate::algorithm::check(registry);
-    if let Err(error) = crate::device::check(registry) {
-        problems.push(error.to_string());
-    }
-    problems
-}
