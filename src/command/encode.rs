@@ -165,7 +165,7 @@ mod tests {
             );
             let packet = parse_one(Format::Json, json.as_bytes(), Limits::default()).unwrap();
             let body = cbor_array(&[Cbor::packet(&packet).unwrap()]);
-            assert_eq!(parse_batch(Format::Cbor, &body, Limits::default()).unwrap(), [packet.clone()]);
+            assert_eq!(&parse_batch(Format::Cbor, &body, Limits::default()).unwrap(), std::slice::from_ref(&packet));
             let body = json_array(&[json.clone().into_bytes(), json.into_bytes()]);
             assert_eq!(parse_batch(Format::Json, &body, Limits::default()).unwrap(), [packet.clone(), packet]);
         }

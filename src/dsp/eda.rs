@@ -152,4 +152,12 @@ mod tests {
         assert_eq!(responses_of(4.0, &[2.0; 1000], 7), vec![]);
         assert_eq!(responses_of(4.0, &[], 7), vec![]);
     }
+
+    /// When this fails the output has changed: raise [`VERSION`] and note the new value beside it.
+    #[test]
+    fn output_changes_only_with_the_version() {
+        let found = responses_of(10.0, &signal(10.0), 100);
+        let sum: f64 = found.iter().map(|response| response.onset + response.peak * response.amplitude).sum();
+        assert_eq!((VERSION, (sum * 10.0).round()), ("1.0.0", 50_328.0));
+    }
 }

@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn a_flat_or_absent_signal_has_no_breaths() {
-        assert_eq!(breaths_of(25.0, &[1.0; 5000]), vec![]);
-        assert_eq!(breaths_of(25.0, &[f32::NAN; 5000]), vec![]);
+        assert_eq!(breaths_of(25.0, &vec![1.0; 5000]), vec![]);
+        assert_eq!(breaths_of(25.0, &vec![f32::NAN; 5000]), vec![]);
         assert!(BreathDetector::new(4.0).is_err() && BreathDetector::new(f64::NAN).is_err());
     }
 

@@ -21,10 +21,11 @@ pub const WINDOW: usize = 61;
 const HALF: usize = WINDOW / 2;
 /// Intervals outside are artefacts and are taken as the bound, in seconds.
 const BOUNDS_S: (f64, f64) = (0.2, 3.0);
-/// Log odds above which an interval belongs to fibrillation.
-const THRESHOLD: f64 = -0.4;
+/// Log odds above which an interval belongs to fibrillation, and below which an episode is over.
+const ONSET: f64 = -0.4;
+const OFFSET: f64 = -0.7;
 /// A state lasts at least this many intervals: shorter ones are noise of the statistics.
-const SHORTEST: usize = 8;
+const SHORTEST: usize = 3;
 
 const BIAS: f64 = -13.842;
 const ENTROPY_WEIGHT: f64 = 5.739;
@@ -90,7 +91,7 @@ impl Detector {
 
     fn score(&mut self, i: usize, scores: &mut Vec<Score>) {
         let Some(log_odds) = log_odds(&self.intervals_s) else { return };
-        let fibrillating = log_odds > THRESHOLD;
+        let fibrillating = log_odds > if self.fibrillation { OFFSET } else { ONSET };
         self.against = if fibrillating == self.fibrillation { 0 } else { self.against + 1 };
         let change = self.against > SHORTEST;
         if change {

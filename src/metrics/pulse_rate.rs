@@ -116,4 +116,12 @@ mod tests {
         gap[3].after_gap = true;
         assert_eq!(pulse_rate(&gap, 100.0).map(|rate| rate.per_minute), Some(60.0));
     }
+
+    /// When this fails the output has changed: raise [`VERSION`] and note the new value beside it.
+    #[test]
+    fn output_changes_only_with_the_version() {
+        let at_s: Vec<f64> = (0..40).map(|i| f64::from(i) * 0.8 + 0.05 * f64::from(i * 37 % 11)).collect();
+        let rate = pulse_rate(&pulses(&at_s), 100.0).map(|rate| (rate.per_minute * 1e6).round());
+        assert_eq!((VERSION, rate), ("1.0.0", Some(74_760_383.0)));
+    }
 }

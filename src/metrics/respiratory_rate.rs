@@ -150,8 +150,8 @@ mod tests {
         assert_eq!(from_pulse_wave(&wave, 100.0, &[]), None);
         assert_eq!(from_pulse_wave(&wave[..2000], 100.0, &pulses[..20]), None);
         assert_eq!(from_pulse_wave(&wave, 100.0, &pulses[..30]), None);
-        assert_eq!(from_pulse_wave(&[f32::NAN; 6400], 100.0, &pulses), None);
-        assert_eq!(from_pulse_wave(&[1.0; 6400], 100.0, &pulses), None);
+        assert_eq!(from_pulse_wave(&vec![f32::NAN; 6400], 100.0, &pulses), None);
+        assert_eq!(from_pulse_wave(&vec![1.0; 6400], 100.0, &pulses), None);
         assert_eq!(from_pulse_wave(&wave, f64::NAN, &pulses), None);
     }
 
@@ -165,5 +165,13 @@ mod tests {
         assert_eq!(apnoea_gaps(&paused, 25.0), vec![ApnoeaGap { from: 100.0, to: 475.0 }]);
         assert_eq!(from_breaths(&breaths[..2], 25.0), None);
         assert_eq!(from_breaths(&[], 25.0), None);
+    }
+
+    /// When this fails the output has changed: raise [`VERSION`] and note the new value beside it.
+    #[test]
+    fn output_changes_only_with_the_version() {
+        let wave = wave(13.0);
+        let rate = from_pulse_wave(&wave, 100.0, &pulses_of(&wave)).unwrap();
+        assert_eq!((VERSION, rate.per_minute, (rate.quality * 1e4).round()), ("1.0.0", 13.007_812_5, 9951.0));
     }
 }

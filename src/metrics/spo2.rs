@@ -193,4 +193,13 @@ mod tests {
         assert_eq!(ratio_of_ratios(&red, &infrared, 100.0, &pulses[..3]), None);
         assert_eq!(ratio_of_ratios(&red[..10], &infrared, 100.0, &pulses), None);
     }
+
+    /// When this fails the output has changed: raise [`VERSION`] and note the new value beside it.
+    #[test]
+    fn output_changes_only_with_the_version() {
+        let (red, infrared) = light(0.7);
+        let found = ratio_of_ratios(&red, &infrared, 100.0, &pulses_of(&infrared)).unwrap();
+        let rounded = [found.ratio, found.perfusion_percent, found.quality].map(|value| (value * 1e4).round());
+        assert_eq!((VERSION, rounded), ("1.0.0", [6997.0, 20_268.0, 9995.0]));
+    }
 }

@@ -221,7 +221,7 @@ mod tests {
     fn packets(heart: &Heart, seconds: usize, per_packet: usize) -> Vec<RawPacket> {
         let samples: Vec<f64> = (0..seconds * HZ as usize).map(|i| heart.ecg(i as f64 / HZ)).collect();
         let packet = |(sequence, values): (usize, &[f64])| {
-            let at = START + (sequence * per_packet) as i64 * MICROS / HZ as i64;
+            let at = START + (sequence * per_packet).cast_signed() as i64 * MICROS / HZ as i64;
             serde_json::from_value(serde_json::json!({
                 "device": "d", "stream": "ecg", "sequence": sequence,
                 "device_time": DeviceTime(at).to_rfc3339(),

@@ -111,7 +111,7 @@ mod tests {
 
     fn file(reserved: &str, records: &str) -> Vec<u8> {
         let mut header = String::new();
-        let mut put = |text: &str, length: usize| header.push_str(&format!("{text:<length$}"));
+        let mut put = |text: &str, length: usize| header.extend([format!("{text:<length$}")]);
         put("0", 8);
         put("a person", 80);
         put("a place", 80);

@@ -7,7 +7,7 @@ fn keys_can_be_made_while_packets_come_in() {
     let server = Server::shared();
     let client = server.tenant();
     std::thread::scope(|scope| {
-        let keys = scope.spawn(|| (0..15).map(|_| server.tenant()).count());
+        let keys = scope.spawn(|| (0..15).map(|_| server.tenant()).collect::<Vec<_>>().len());
         let mut sequence = 0;
         while !keys.is_finished() {
             sequence += 1;

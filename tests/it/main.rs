@@ -3,6 +3,8 @@
 //! Most of them are black-box: [`support`] starts the built `afferent` on a free port with a directory of its own and
 //! talks to it over HTTP, the way a device and a clinician's app do. Tests that need the recordings beside the repository
 //! are `#[ignore]`d; `tests/run` runs them when `AFFERENT_SHARED` says where those are.
+#![allow(clippy::print_stdout, reason = "figures are told with the result")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 #![allow(clippy::disallowed_methods, reason = "tests find the recordings through the environment")]
 
 mod support;

@@ -2,15 +2,18 @@
 //!
 //! A hump far above everything that was not a beat lately is a beat while it still rises. All others are judged when
 //! their surroundings are known ([`Evidence::log_odds`]): clear ones at once, doubtful ones as part of the most likely
-//! sequence of beats ([`path`]), when a clear beat follows or patience ends.
+//! sequence of beats ([`super::path`]), when a clear beat follows or patience ends.
+
+mod judging;
+mod learning;
+mod rising;
 
 use super::DetectedBeat;
 use super::bands::{Bands, MATURITY_S};
 use super::hump::Hump;
 use super::levels::{Heights, Levels};
-use super::path;
 use super::quality::Meter;
-use super::score::{Evidence, Observation};
+use super::score::Evidence;
 use super::templates::{Likeness, Templates};
 use serde::{Deserialize, Serialize};
 
@@ -23,33 +26,9 @@ const PATIENCE_S: f32 = 1.2;
 /// Levels are learned from this much signal after a start, and again when no beat came for `SILENCE_S`.
 const LEARNING_S: f32 = 1.1;
 const SILENCE_S: f32 = 4.0;
-/// Log odds at which a hump is a beat at once; at which its interval says something about the rhythm; at which its height
-/// and shape are learned from.
-const CLEAR: f32 = 3.0;
-const SURE: f32 = 2.0;
-const LEARNABLE: f32 = 0.0;
-/// A hump with log odds within this of zero is doubtful: for `WARY_S` afterwards no beat is taken while it rises.
-const DOUBTFUL: f32 = 3.0;
-const WARY_S: f64 = 6.0;
-/// A rising hump is a beat when it exceeds these shares of the level of beats and of the highest recent noise, this
-/// long (in seconds, and in typical RR intervals) after the last beat.
-const RISING_OVER_BEATS: f32 = 0.55;
-const RISING_OVER_NOISE: f32 = 1.5;
-const RISING_AFTER_S: f32 = 0.36;
-const RISING_AFTER_INTERVALS: f32 = 0.6;
 /// Below this height of the envelope, in mV, no complex is told from noise. IEC 60601-2-27 has complexes under 0.15 mV
 /// peak to peak ignored; the envelope is about a third of that, and wearable leads are weaker.
-/// From such a hump's share to its peak, in seconds.
-const RISE_S: f64 = 0.02;
 const FLOOR_MV: f32 = 0.015;
-/// Of the highest hump, what noise is at most assumed to be after a start.
-const FIRST_NOISE_SHARE: f32 = 0.25;
-/// A longer interval says nothing about the rhythm, in seconds.
-const LONGEST_INTERVAL_S: f32 = 3.0;
-/// Share of a beat in the running likeness.
-const LIKENESS_RATE: f32 = 0.25;
-/// Likeness of noise, and of a sound beat.
-const LIKENESS_BOUNDS: (f32, f32) = (0.5, 0.9);
 const MOST_PENDING: usize = 24;
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -90,13 +69,6 @@ pub(super) struct Moment<'a> {
 struct Context<'a> {
     now: u64,
     bands: &'a Bands,
-}
-
-enum Verdict {
-    Wait,
-    Drop,
-    Beat,
-    Decide,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -230,245 +202,6 @@ impl Decision {
         self.pending.push(candidate);
     }
 
-    /// So far above everything lately that it is a beat, whatever follows.
-    fn stands_out(&self, moment: &Moment) -> bool {
-        let height = moment.envelope;
-        let enough = (RISING_OVER_BEATS * self.levels.beat.qrs).max(RISING_OVER_NOISE * self.levels.noise_peak);
-        if !self.levels.known()
-            || self.rising_taken.is_some()
-            || moment.tick < self.wary_until
-            || height < enough.max(FLOOR_MV)
-        {
-            return false;
-        }
-        let Some(since) = self.since_s(moment.tick) else { return false };
-        let due = RISING_AFTER_INTERVALS * self.levels.rhythm().interval_s;
-        since > RISING_AFTER_S.max(due)
-    }
-
-    fn take_rising(&mut self, moment: &Moment, beats: &mut Vec<DetectedBeat>) {
-        let peak = moment.tick + (RISE_S * self.rate_hz) as u64;
-        let context = Context { now: moment.tick, bands: moment.bands };
-        self.take_path(path::before(self, peak), &context, beats);
-        self.rising_taken = Some(self.since_or_typical(peak));
-        self.emit((moment.peak_near)(peak), soundness(self.likeness), beats);
-        self.follow_rhythm(peak, true);
-        self.drop_undecided(peak);
-    }
-
-    /// Looks closely at humps whose surroundings have become known.
-    fn measure(&mut self, context: &Context) {
-        let maturity = self.ticks(MATURITY_S as f32);
-        for i in 0..self.pending.len() {
-            let candidate = self.pending[i];
-            let age = context.now.saturating_sub(candidate.hump.tick);
-            if candidate.measured.is_some() || age < maturity {
-                continue;
-            }
-            let age = age as usize;
-            self.pending[i].measured = Some(Measured {
-                heights: context.bands.heights(candidate.hump.height, age),
-                surroundings: context.bands.surroundings(age),
-                likeness: context.bands.likeness(&self.templates, age),
-            });
-            if candidate.taken {
-                self.note_likeness(self.pending[i]);
-                self.learn(self.pending[i], context);
-            }
-        }
-    }
-
-    fn judge(&mut self, context: &Context, beats: &mut Vec<DetectedBeat>) {
-        self.gather_evidence(context.now);
-        self.pending.retain(|candidate| !candidate.taken || candidate.measured.is_none());
-        let mut i = 0;
-        while let Some(&candidate) = self.pending.get(i) {
-            i = match self.verdict(i, candidate, context.now) {
-                Verdict::Wait => i + 1,
-                Verdict::Drop => {
-                    self.reject(i);
-                    i
-                }
-                Verdict::Beat => {
-                    self.take_path(path::ending_at(self, i), context, beats);
-                    0
-                }
-                Verdict::Decide => {
-                    if self.decide_oldest(i, context, beats) {
-                        0
-                    } else {
-                        i
-                    }
-                }
-            };
-        }
-    }
-
-    fn gather_evidence(&mut self, now: u64) {
-        let rhythm = self.levels.rhythm();
-        let last = self.last;
-        let rate_hz = self.rate_hz;
-        for candidate in &mut self.pending {
-            if let (Some(measured), None) = (candidate.measured, candidate.evidence) {
-                let Measured { heights, surroundings, likeness } = measured;
-                let evidence = Observation::new(heights, &self.levels, surroundings, likeness).evidence();
-                candidate.evidence = Some(evidence);
-                let since = last.map_or(rhythm.interval_s, |last| {
-                    (candidate.hump.tick.saturating_sub(last) as f64 / rate_hz) as f32
-                });
-                let since = candidate.since_s.unwrap_or(since);
-                if since >= REFRACTORY_S {
-                    self.quality.hump();
-                    if evidence.log_odds(since, rhythm).abs() < DOUBTFUL {
-                        self.wary_until = now.saturating_add((WARY_S * rate_hz) as u64);
-                    }
-                }
-            }
-        }
-    }
-
-    fn verdict(&self, i: usize, candidate: Candidate, now: u64) -> Verdict {
-        let Some(evidence) = candidate.evidence else { return Verdict::Wait };
-        if candidate.taken {
-            return Verdict::Wait;
-        }
-        if self.since_s(candidate.hump.tick).is_some_and(|since| since < REFRACTORY_S) {
-            return Verdict::Drop;
-        }
-        let since = self.since_or_typical(candidate.hump.tick);
-        let log_odds = evidence.log_odds(since, self.levels.rhythm());
-        if log_odds > CLEAR && !self.has_rival(i, log_odds) {
-            return Verdict::Beat;
-        }
-        let age = self.seconds(now.saturating_sub(candidate.hump.tick));
-        if age > PATIENCE_S { Verdict::Decide } else { Verdict::Wait }
-    }
-
-    /// Whether a hump too close for both to be beats is the better one, or may turn out to be.
-    fn has_rival(&self, i: usize, log_odds: f32) -> bool {
-        let candidate = self.pending[i];
-        let rhythm = self.levels.rhythm();
-        self.pending.iter().enumerate().any(|(j, &other)| {
-            let distance = self.seconds(other.hump.tick.abs_diff(candidate.hump.tick));
-            let better = || match other.evidence {
-                Some(evidence) => evidence.log_odds(self.since_or_typical(other.hump.tick), rhythm) > log_odds,
-                None => other.hump.height > candidate.hump.height,
-            };
-            j != i && distance < REFRACTORY_S && better()
-        })
-    }
-
-    /// Settles whether the oldest undecided hump is on the best path; true if it was a beat.
-    fn decide_oldest(&mut self, oldest: usize, context: &Context, beats: &mut Vec<DetectedBeat>) -> bool {
-        let path = path::best(self, context.now);
-        if path.first() == Some(&oldest) {
-            self.take_path(vec![oldest], context, beats);
-            return true;
-        }
-        self.reject(oldest);
-        false
-    }
-
-    /// Takes the humps of a path, in ascending order.
-    fn take_path(&mut self, path: Vec<usize>, context: &Context, beats: &mut Vec<DetectedBeat>) {
-        let path: Vec<Candidate> = path.iter().map(|&i| self.pending[i]).collect();
-        for candidate in path {
-            let odds = candidate.evidence.map_or(0.0, |evidence| {
-                evidence.log_odds(self.since_or_typical(candidate.hump.tick), self.levels.rhythm())
-            });
-            self.note_likeness(candidate);
-            let likeness = candidate.measured.map_or(0.0, |measured| measured.likeness.best);
-            self.emit(candidate.sample, soundness(likeness) / (1.0 + (-odds).exp()), beats);
-            self.follow_rhythm(candidate.hump.tick, odds > SURE);
-            if odds > LEARNABLE {
-                self.learn(candidate, context);
-            }
-            self.drop_undecided(candidate.hump.tick);
-        }
-    }
-
-    /// A beat's interval, before anything is judged against the next.
-    fn follow_rhythm(&mut self, tick: u64, sure: bool) {
-        let interval = self.since_s(tick).filter(|&interval| interval < LONGEST_INTERVAL_S);
-        match interval {
-            Some(interval) if (sure && self.last_sure) || self.levels.rhythm_is_stale() => {
-                self.levels.learn_interval(interval);
-            }
-            _ => self.levels.doubt_rhythm(),
-        }
-        self.last_sure = sure;
-        self.last = Some(tick);
-        self.silent_until = tick + self.ticks(SILENCE_S);
-    }
-
-    fn note_likeness(&mut self, beat: Candidate) {
-        if let Some(measured) = beat.measured {
-            self.quality.beat(measured.likeness.best);
-            self.likeness += LIKENESS_RATE * (measured.likeness.best - self.likeness);
-        }
-    }
-
-    /// A beat's height and shape.
-    fn learn(&mut self, candidate: Candidate, context: &Context) {
-        let Some(measured) = candidate.measured else { return };
-        self.levels.learn_beat(measured.heights);
-        let age = context.now.saturating_sub(candidate.hump.tick);
-        if context.bands.remembers(age) {
-            context.bands.learn(&mut self.templates, age as usize);
-        }
-    }
-
-    /// After a beat at `tick`, humps before it or in its refractory period cannot be beats any more.
-    fn drop_undecided(&mut self, tick: u64) {
-        let refractory = self.ticks(REFRACTORY_S);
-        for candidate in self.pending.iter().filter(|candidate| !candidate.taken) {
-            if candidate.hump.tick + refractory < tick {
-                self.levels.learn_noise(candidate.hump.height);
-            }
-        }
-        self.pending.retain(|candidate| candidate.taken || candidate.hump.tick > tick + refractory);
-    }
-
-    fn reject(&mut self, i: usize) {
-        let candidate = self.pending.remove(i);
-        if self.since_s(candidate.hump.tick).is_none_or(|since| since >= REFRACTORY_S) {
-            self.levels.learn_noise(candidate.hump.height);
-        }
-    }
-
-    fn learn_levels(&mut self, context: &Context, beats: &mut Vec<DetectedBeat>) {
-        let Some(first) = self.pending.first() else { return };
-        if self.seconds(context.now.saturating_sub(first.hump.tick)) >= LEARNING_S {
-            self.end_learning();
-            self.judge(context, beats);
-        }
-    }
-
-    /// The highest hump is taken for a beat, the middle one for noise.
-    fn end_learning(&mut self) {
-        let mut heights: Vec<Heights> =
-            self.pending.iter().filter_map(|candidate| Some(candidate.measured?.heights)).collect();
-        heights.sort_by(|a, b| a.qrs.total_cmp(&b.qrs));
-        if let (Some(highest), Some(middle)) = (heights.last(), heights.get(heights.len() / 2)) {
-            self.levels.start(*highest, middle.qrs.min(highest.qrs * FIRST_NOISE_SHARE));
-        }
-    }
-
-    /// After a silence the levels may be wrong (another electrode, another gain): they are learned anew.
-    fn end_silence(&mut self, now: u64) {
-        self.silent_until = now + self.ticks(SILENCE_S);
-        if self.levels.known() {
-            self.levels.forget();
-            self.last = None;
-            self.pending.clear();
-        }
-    }
-
-    fn emit(&mut self, sample: f64, quality: f32, beats: &mut Vec<DetectedBeat>) {
-        beats.push(DetectedBeat { sample: sample.max(0.0), quality, after_gap: self.after_gap });
-        self.after_gap = false;
-    }
-
     pub(super) fn pending_len(&self) -> usize {
         self.pending.len()
     }
@@ -517,9 +250,4 @@ impl Decision {
     fn since_s(&self, tick: u64) -> Option<f32> {
         self.last.map(|last| self.seconds(tick.saturating_sub(last)))
     }
-}
-
-/// Quality of a beat by its likeness.
-fn soundness(likeness: f32) -> f32 {
-    ((likeness - LIKENESS_BOUNDS.0) / (LIKENESS_BOUNDS.1 - LIKENESS_BOUNDS.0)).clamp(0.0, 1.0)
 }

@@ -95,9 +95,13 @@ fn best_correlation(slopes: &[f32], shape: &[f32]) -> f32 {
 /// Without its mean, and of unit norm.
 fn normalize(shape: &mut [f32]) {
     let mean = shape.iter().sum::<f32>() / shape.len().max(1) as f32;
-    shape.iter_mut().for_each(|slope| *slope -= mean);
+    for slope in shape.iter_mut() {
+        *slope -= mean;
+    }
     let norm = dot(shape, shape).sqrt() + 1e-9;
-    shape.iter_mut().for_each(|slope| *slope /= norm);
+    for slope in shape.iter_mut() {
+        *slope /= norm;
+    }
 }
 
 /// Dot product in lanes, which the compiler may do side by side.

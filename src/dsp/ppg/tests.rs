@@ -37,7 +37,7 @@ fn pulses_of(rate_hz: f64, samples: &[f32]) -> Vec<DetectedPulse> {
 fn check_found(rate_hz: f64, per_minute: f64, inverted: bool) {
     let (mut samples, beats) = wave(rate_hz, per_minute, 40.0);
     if inverted {
-        samples.iter_mut().for_each(|sample| *sample = -*sample);
+        samples = samples.iter().map(|sample| -sample).collect();
     }
     let at: Vec<f64> = pulses_of(rate_hz, &samples).iter().map(|pulse| pulse.sample / rate_hz).collect();
     // The inverted wave needs some seconds until it is known to be inverted.
@@ -112,7 +112,7 @@ fn rates_outside_of_the_range_are_refused() {
 
 #[test]
 fn constant_and_huge_samples_are_no_pulses_and_no_trouble() {
-    assert_eq!(pulses_of(50.0, &[3.0; 5000]), vec![]);
+    assert_eq!(pulses_of(50.0, &vec![3.0; 5000]), vec![]);
     let huge: Vec<f32> = (0..5000).map(|i| if i % 7 < 3 { f32::MAX } else { f32::MIN }).collect();
     assert!(pulses_of(50.0, &huge).iter().all(|pulse| pulse.sample.is_finite() && pulse.quality.is_finite()));
 }

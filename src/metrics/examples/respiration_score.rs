@@ -24,12 +24,12 @@ fn marked_rate(breaths_s: &[f64], from: f64, to: f64) -> Option<f64> {
 fn reference(record: &Bidmc, from: f64, to: f64) -> Option<f64> {
     let [a, b] = [0, 1].map(|nth| marked_rate(&record.breaths[nth], from, to));
     let (a, b) = (a?, b?);
-    ((a - b).abs() < 2.0).then_some((a + b) / 2.0)
+    ((a - b).abs() < 2.0).then_some(f64::midpoint(a, b))
 }
 
 /// Errors with their quality over all windows of `window_s`; windows without an answer are counted.
 fn score(name: &str, window_s: usize, records: &[Bidmc], rate: impl Fn(usize, f64, f64) -> Option<RespiratoryRate>) {
-    let (mut errors, mut silent, mut each) = (Vec::new(), 0, String::new());
+    let (mut errors, mut silent, mut each) = (Vec::new(), 0, Vec::new());
     for (nth, record) in records.iter().enumerate() {
         let mut own = Vec::new();
         for start in (0..=480 - window_s).step_by(HOP_S) {
@@ -41,17 +41,18 @@ fn score(name: &str, window_s: usize, records: &[Bidmc], rate: impl Fn(usize, f6
             }
         }
         let all: Vec<f64> = own.iter().map(|(error, _)| *error).collect();
-        each += &format!(" {}:{:.2}", record.name, mean_abs(&all));
+        each.push(format!("{}:{:.2}", record.name, mean_abs(&all)));
         errors.extend(own);
     }
     let all: Vec<f64> = errors.iter().map(|(error, _)| *error).collect();
     let kept: Vec<f64> = errors.iter().filter(|(_, quality)| *quality >= GATE).map(|(error, _)| *error).collect();
     println!(
-        "{name:9} {window_s} s: MAE {:.2}, gated {:.2} at {:.0} % of {} ({silent} silent) {each}",
+        "{name:9} {window_s} s: MAE {:.2}, gated {:.2} at {:.0} % of {} ({silent} silent) {}",
         mean_abs(&all),
         mean_abs(&kept),
         100.0 * kept.len() as f64 / (all.len() + silent) as f64,
-        all.len() + silent
+        all.len() + silent,
+        each.join(" ")
     );
     errors.sort_by(|a, b| b.1.total_cmp(&a.1));
     for part in [0.95, 0.9, 0.86, 0.7] {

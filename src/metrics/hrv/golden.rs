@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{consecutive, frequency_domain, frequency_domain_lomb, sample_entropy, time_domain};
 
+#[expect(clippy::disallowed_methods, reason = "tests find the recordings through the environment")]
 fn table() -> Option<Value> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("AFFERENT_SHARED").map_or_else(beside, PathBuf::from);
@@ -44,12 +45,16 @@ fn check_series(name: &str, nn_ms: &[f64], canonical: &Value) {
         ("/sd2", time.sd2),
         ("/sampen", sample_entropy(nn_ms).unwrap()),
     ];
-    exact.iter().for_each(|(path, value)| check(name, path, canonical, *value, 1e-6));
+    for (path, value) in exact {
+        check(name, path, canonical, value, 1e-6);
+    }
     let nn = consecutive(nn_ms);
     for (method, powers) in [("welch", frequency_domain(&nn)), ("lomb", frequency_domain_lomb(&nn))] {
         let powers = powers.unwrap();
         let parts = [("vlf", powers.vlf), ("lf", powers.lf), ("hf", powers.hf), ("lf_hf", powers.lf_hf)];
-        parts.iter().for_each(|(part, value)| check(name, &format!("/{method}/{part}"), canonical, *value, 1e-3));
+        for (part, value) in parts {
+            check(name, &format!("/{method}/{part}"), canonical, value, 1e-3);
+        }
     }
 }
 

@@ -144,11 +144,16 @@ mod tests {
         words.iter().flat_map(|w| w.to_le_bytes()).collect()
     }
 
+    /// Six bits of code, ten of data.
+    fn word(code: u16, data: u16) -> u16 {
+        (code << 10) + data
+    }
+
     #[test]
     fn beats_rhythms_and_long_intervals() {
-        let mut bytes = words(&[28 << 10 | 18, 63 << 10 | 3]);
+        let mut bytes = words(&[word(28, 18), word(63, 3)]);
         bytes.extend(b"(N\0\0");
-        bytes.extend(words(&[1 << 10 | 59, 5 << 10 | 300, 61 << 10 | 2, 59 << 10, 1, 5, 1 << 10 | 1, 0]));
+        bytes.extend(words(&[word(1, 59), word(5, 300), word(61, 2), word(59, 0), 1, 5, word(1, 1), 0]));
         let found = parse(&bytes).unwrap();
         let short: Vec<_> = found.iter().map(|a| (a.sample, a.symbol, a.beat)).collect();
         assert_eq!(short, [(18, "+", false), (77, "N", true), (377, "V", true), (377 + 65536 + 5 + 1, "N", true)]);

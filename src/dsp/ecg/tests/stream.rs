@@ -114,5 +114,9 @@ fn outputs_are_those_of_this_version() {
     let hash = numbers
         .flat_map(i64::to_le_bytes)
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    assert_eq!((VERSION, hash), ("1.0.0", 5003517000978673610), "outputs changed: raise VERSION and update this hash");
+    assert_eq!(
+        (VERSION, hash),
+        ("1.0.0", 5_003_517_000_978_673_610),
+        "outputs changed: raise VERSION and update this hash"
+    );
 }
