@@ -63,7 +63,7 @@ impl std::error::Error for UnsupportedRate {}
 pub struct DetectedBeat {
     /// Position of the R peak in samples since the stream's start; missing samples count.
     pub sample: f64,
-    /// How sure the beat is, in [0,1].
+    /// How sure the beat is, in [0, 1].
     pub quality: f32,
     /// Samples are missing between the previous beat and this one: their distance is no RR interval.
     pub after_gap: bool,
@@ -119,7 +119,7 @@ impl BeatDetector {
         self.horizon
     }
 
-    /// Quality index of what was pushed since the last call, in [0,1]: see [`SignalQuality::index`]. Asked once a second
+    /// Quality index of what was pushed since the last call, in [0, 1]: see [`SignalQuality::index`]. Asked once a second
     /// or once a window; beats count in the stretch in which they were measured, about 0.1 s after their R peak.
     pub fn take_quality(&mut self) -> f64 {
         self.take_signal_quality().index

@@ -38,7 +38,7 @@ const INTERVAL_WEIGHT: f64 = -12.1235;
 pub struct Score {
     /// Time of the interval's later beat, in seconds since the stream's start.
     pub time_s: f64,
-    /// Probability of fibrillation around this beat, in [0,1].
+    /// Probability of fibrillation around this beat, in [0, 1].
     pub probability: f64,
     pub fibrillation: bool,
     /// An episode begins or ends with this interval.

@@ -28,7 +28,7 @@ pub struct ElectrodermalActivity {
     pub responses_per_minute: f64,
     /// Their mean amplitude in µS, when there are any.
     pub amplitude_us: Option<f64>,
-    /// Share of plausible samples, in [0,1].
+    /// Share of plausible samples, in [0, 1].
     pub quality: f64,
 }
 

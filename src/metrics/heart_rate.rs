@@ -13,7 +13,7 @@ pub struct HeartRate {
     pub per_minute: f64,
     /// Intervals it was computed from.
     pub intervals: usize,
-    /// Share of them that had to be corrected, in [0,1].
+    /// Share of them that had to be corrected, in [0, 1].
     pub corrected: f64,
 }
 

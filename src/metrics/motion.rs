@@ -88,7 +88,7 @@ pub struct Motion {
     pub posture: Option<Posture>,
     /// Factor for the quality of signals measured meanwhile, 1 at rest and 0 at a brisk arm swing.
     pub stillness: f64,
-    /// Share of samples present, in [0,1].
+    /// Share of samples present, in [0, 1].
     pub quality: f64,
 }
 

@@ -30,7 +30,7 @@ pub struct Summary {
     pub median_ms: f64,
     /// Median distance from the median, in ms.
     pub spread_ms: f64,
-    /// Share of the beats that have a pulse near the median, in [0,1].
+    /// Share of the beats that have a pulse near the median, in [0, 1].
     pub quality: f64,
 }
 

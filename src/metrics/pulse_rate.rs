@@ -30,7 +30,7 @@ const SURE: f64 = 0.75;
 pub struct PulseRate {
     /// Pulses per minute.
     pub per_minute: f64,
-    /// Share of the intervals that were plausible, times their mean pulse quality; in [0,1].
+    /// Share of the intervals that were plausible, times their mean pulse quality; in [0, 1].
     pub quality: f64,
     /// Intervals used.
     pub intervals: usize,

@@ -32,7 +32,7 @@ const REACH_S: f64 = 0.3;
 pub struct RespiratoryRate {
     /// Breaths per minute.
     pub per_minute: f64,
-    /// How far the evidence agrees, in [0,1].
+    /// How far the evidence agrees, in [0, 1].
     pub quality: f64,
 }
 

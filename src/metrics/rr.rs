@@ -49,7 +49,7 @@ pub struct Correction {
 }
 
 impl Correction {
-    /// Share of the measured intervals that had to be corrected, in [0,1].
+    /// Share of the measured intervals that had to be corrected, in [0, 1].
     pub fn share(&self) -> f64 {
         let corrected = self.ectopic + self.long_or_short + self.missed + self.extra;
         corrected as f64 / self.intervals.len().max(1) as f64

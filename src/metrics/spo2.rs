@@ -47,7 +47,7 @@ pub struct RatioOfRatios {
     pub ratio: f64,
     /// Infrared pulsation in percent of its level, median over the beats: the perfusion index.
     pub perfusion_percent: f64,
-    /// Share of the beats in which the waves agree, times how well; in [0,1].
+    /// Share of the beats in which the waves agree, times how well; in [0, 1].
     pub quality: f64,
 }
 
@@ -56,7 +56,7 @@ pub struct RatioOfRatios {
 pub struct Saturation {
     /// Percent, at most 100.
     pub percent: f64,
-    /// In [0,1], see [`RatioOfRatios::quality`].
+    /// In [0, 1], see [`RatioOfRatios::quality`].
     pub quality: f64,
 }
 

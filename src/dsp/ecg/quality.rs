@@ -23,7 +23,7 @@ const KURTOSIS_WEIGHT: f64 = 1.9;
 /// Quality of a stretch of signal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SignalQuality {
-    /// The fused index, in [0,1]; below 0.7 the stretch is not fit for measurements.
+    /// The fused index, in [0, 1]; below 0.7 the stretch is not fit for measurements.
     pub index: f64,
     /// Mean correlation of beats with known beat shapes, in [-1,1]; 0 without beats.
     pub likeness: f64,
@@ -31,7 +31,7 @@ pub struct SignalQuality {
     pub log_crowding: f64,
     /// Mean over seconds of the natural logarithm of kurtosis; 1.1 for Gaussian noise, near 3 for a clean ECG.
     pub log_kurtosis: f64,
-    /// Share of samples that are neither missing nor stuck, in [0,1].
+    /// Share of samples that are neither missing nor stuck, in [0, 1].
     pub usable: f64,
 }
 

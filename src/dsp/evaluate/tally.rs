@@ -41,12 +41,12 @@ impl Tally {
         self.offsets_ms.extend_from_slice(&other.offsets_ms);
     }
 
-    /// Share of the reference beats that were found, in [0,1]; NaN without reference beats.
+    /// Share of the reference beats that were found, in [0, 1]; NaN without reference beats.
     pub fn sensitivity(&self) -> f64 {
         self.true_positive as f64 / (self.true_positive + self.false_negative) as f64
     }
 
-    /// Share of the detections that are beats, in [0,1]; NaN without detections.
+    /// Share of the detections that are beats, in [0, 1]; NaN without detections.
     pub fn positive_predictivity(&self) -> f64 {
         self.true_positive as f64 / (self.true_positive + self.false_positive) as f64
     }

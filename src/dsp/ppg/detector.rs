@@ -46,7 +46,7 @@ impl std::error::Error for UnsupportedRate {}
 pub struct DetectedPulse {
     /// Steepest point of the systolic upstroke, in samples since the stream's start; gaps count.
     pub sample: f64,
-    /// Likeness to the neighbouring pulses, in [0,1].
+    /// Likeness to the neighbouring pulses, in [0, 1].
     pub quality: f32,
     /// The first pulse after missing samples: its interval to the previous one means nothing.
     pub after_gap: bool,
@@ -141,7 +141,7 @@ impl PulseDetector {
         self.horizon = self.inlet.position();
     }
 
-    /// Signal quality index in [0,1] of what was seen since the last call: the mean pulse quality times the share of
+    /// Signal quality index in [0, 1] of what was seen since the last call: the mean pulse quality times the share of
     /// samples that were there and changed. 0 when there was no pulse.
     pub fn take_quality(&mut self) -> f64 {
         let window = std::mem::take(&mut self.window);

@@ -46,7 +46,7 @@ impl Template {
         ((self.likeness - DROWNED) / (CLEAR - DROWNED)).clamp(0.0, 1.0)
     }
 
-    /// Correlation of the pulse with the template, in [0,1], then learns the pulse.
+    /// Correlation of the pulse with the template, in [0, 1], then learns the pulse.
     pub(super) fn compare(&mut self, pulse: &[f64]) -> f64 {
         let Some(shape) = standardized(pulse) else { return 0.0 };
         if self.shape.len() != shape.len() {

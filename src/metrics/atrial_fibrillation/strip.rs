@@ -9,7 +9,7 @@ use afferent_dsp::ecg::SignalQuality;
 const BIAS: f64 = -17.55;
 const WEIGHTS: [f64; 10] = [1.4548, -0.1151, 0.387, -3.966, 6.2567, 1.1132, -0.0347, 12.5218, -0.6682, 0.7825];
 
-/// Probability of atrial fibrillation, in [0,1]; above 0.5 the strip shows it. The signal quality of the strip counts:
+/// Probability of atrial fibrillation, in [0, 1]; above 0.5 the strip shows it. The signal quality of the strip counts:
 /// noise makes intervals irregular too. None with fewer than six usable intervals.
 pub fn strip_probability(intervals: &[RrInterval], quality: &SignalQuality) -> Option<f64> {
     let seconds = intervals.iter().map(|interval| interval.ms / 1000.0);
