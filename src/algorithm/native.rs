@@ -221,5 +221,5 @@ fn intervals(beats: &[Beat]) -> Vec<RrInterval> {
         intervals.push(RrInterval { time_s: beat.at.0 as f64 / 1e6, ms, kind: Kind::Normal, after_gap });
         after_gap = false;
     }
-    intervals
+    rr::without_bursts(&intervals)
 }

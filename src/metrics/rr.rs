@@ -77,6 +77,31 @@ pub fn intervals(beats: &[DetectedBeat], rate_hz: f64) -> Vec<RrInterval> {
     intervals
 }
 
+/// Neighbours on either side an interval is held against.
+const NEIGHBOURS: usize = 5;
+/// Below this part of its neighbours' median an interval is no heart beat's: even a premature beat on the T wave before it
+/// follows at about half the usual distance.
+const SHORTEST: f64 = 0.5;
+
+/// The intervals without those that noise made: what is shorter than half the median of its neighbours is left out, and
+/// what follows it counts as after a gap. Correction knows one extra beat between two, not a burst of them.
+pub fn without_bursts(intervals: &[RrInterval]) -> Vec<RrInterval> {
+    let mut kept = Vec::with_capacity(intervals.len());
+    let mut left_out = false;
+    for (i, interval) in intervals.iter().enumerate() {
+        let near = &intervals[i.saturating_sub(NEIGHBOURS)..(i + NEIGHBOURS + 1).min(intervals.len())];
+        let mut lengths: Vec<f64> = near.iter().map(|other| other.ms).collect();
+        lengths.sort_by(f64::total_cmp);
+        if interval.ms < SHORTEST * lengths[lengths.len() / 2] {
+            left_out = true;
+            continue;
+        }
+        kept.push(RrInterval { after_gap: interval.after_gap || left_out, ..*interval });
+        left_out = false;
+    }
+    kept
+}
+
 /// Classifies and corrects `intervals`, each stretch between gaps for itself. Fewer than three intervals in a stretch
 /// are left as they are: there is nothing to compare them with.
 pub fn correct(intervals: &[RrInterval]) -> Correction {

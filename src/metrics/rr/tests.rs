@@ -67,3 +67,18 @@ fn short_and_empty_series_pass_through() {
         assert_eq!(correct(&series(&sinus(count))).intervals.len(), count);
     }
 }
+
+#[test]
+fn a_burst_of_noise_between_two_beats_is_left_out() {
+    let measured = [970.0, 960.0, 980.0, 970.0, 340.0, 364.0, 1185.0, 965.0, 975.0, 970.0];
+    let kept = without_bursts(&series(&measured));
+    let lengths: Vec<f64> = kept.iter().map(|i| i.ms).collect();
+    assert_eq!(lengths, [970.0, 960.0, 980.0, 970.0, 1185.0, 965.0, 975.0, 970.0]);
+    assert!(kept[4].after_gap && kept.iter().filter(|i| i.after_gap).count() == 1);
+}
+
+#[test]
+fn a_premature_beat_and_its_pause_are_no_burst() {
+    let premature = series(&[970.0, 960.0, 980.0, 560.0, 1380.0, 965.0, 975.0]);
+    assert_eq!(without_bursts(&premature), premature);
+}
