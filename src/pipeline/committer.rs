@@ -9,8 +9,9 @@ use crate::store::Commit;
 
 /// Commits waiting before workers wait.
 const QUEUE: usize = 256;
-/// Commits in one transaction.
-const GROUP: usize = 64;
+/// Commits in one transaction. Few, because a window's waveform is some hundred kilobytes and the journal waits for the same
+/// connection: senders get their acknowledgements between the transactions.
+const GROUP: usize = 8;
 
 /// What a worker hands over.
 #[derive(Debug)]
