@@ -3,12 +3,13 @@
 mod grant;
 mod key;
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
 pub use grant::{Access, Grant, ScopeSet};
 pub use key::{KeyError, NewKey};
 
+use crate::problem::Problem;
 use crate::store::{Store, StoreError};
 use crate::time::Clock;
 
@@ -24,6 +25,21 @@ pub enum Denied {
     /// The store failed.
     #[error("the token could not be checked")]
     Store(#[from] StoreError),
+}
+
+/// What a caller outside the FHIR paths is told.
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Missing | Denied::Invalid => {
+                Self::new(StatusCode::UNAUTHORIZED, "unauthorized", denied.to_string())
+            }
+            Denied::Store(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "token could not be checked");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again").retry_after(1)
+            }
+        }
+    }
 }
 
 /// Checks bearer tokens.

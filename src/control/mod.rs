@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, put};
 
-use crate::auth::{Auth, Denied, Grant};
+use crate::auth::{Auth, Grant};
 use crate::pipeline::{Pipeline, Progress};
 use crate::problem::Problem;
 use crate::store::Store;
@@ -37,10 +37,7 @@ pub fn router(state: ControlState) -> Router {
 
 /// Who asks, if they may use the control plane.
 async fn authorize(state: &ControlState, headers: &HeaderMap) -> Result<Grant, Problem> {
-    let grant = state.auth.authenticate(headers.get(header::AUTHORIZATION)).await.map_err(|denied| match denied {
-        Denied::Missing | Denied::Invalid => Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", denied.to_string()),
-        Denied::Store(error) => unavailable(&error),
-    })?;
+    let grant = state.auth.authenticate(headers.get(header::AUTHORIZATION)).await?;
     if grant.scope.may_control() {
         return Ok(grant);
     }

@@ -8,8 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::writer::{Accepted, JournalError, Submission};
-use super::{IngestState, check, denied};
+use super::{IngestState, check};
 use crate::auth::Grant;
+use crate::id::{DeviceKey, StreamName};
 use crate::packet::{BatchError, Format, RawPacket, parse_batch};
 use crate::problem::Problem;
 
@@ -33,7 +34,7 @@ async fn take(
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Accepted, Problem> {
-    let grant = state.auth.authenticate(headers.get(header::AUTHORIZATION)).await.map_err(denied)?;
+    let grant = state.auth.authenticate(headers.get(header::AUTHORIZATION)).await?;
     if !grant.scope.may_ingest() {
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "the key has no ingest scope"));
     }
@@ -121,17 +122,11 @@ fn answer(accepted: &Accepted) -> Response {
     if accepted.conflicts.is_empty() {
         return (StatusCode::ACCEPTED, axum::Json(acknowledgement(accepted))).into_response();
     }
-    let conflicts: Vec<Value> = accepted
-        .conflicts
-        .iter()
-        .map(|(device, stream, sequence)| json!({"device": device, "stream": stream, "sequence": sequence}))
-        .collect();
     let mut problem = Problem::new(
         StatusCode::CONFLICT,
         "sequence-conflict",
         "another packet has this sequence number: the new one is in quarantine, all others are durable",
-    )
-    .with("conflicts", conflicts);
+    );
     if let Value::Object(members) = acknowledgement(accepted) {
         for (name, value) in members {
             problem = problem.with(&name, value);
@@ -140,7 +135,7 @@ fn answer(accepted: &Accepted) -> Response {
     problem.into_response()
 }
 
-/// Per stream the highest contiguous durable number and the gaps, and what was counted.
+/// Per stream the highest contiguous durable number and the gaps, what was counted, and the conflicts if there are any.
 pub(super) fn acknowledgement(accepted: &Accepted) -> Value {
     let streams: Vec<Value> = accepted
         .streams
@@ -149,5 +144,10 @@ pub(super) fn acknowledgement(accepted: &Accepted) -> Value {
             json!({"device": device, "stream": stream, "contiguous": state.contiguous, "gaps": state.gaps})
         })
         .collect();
-    json!({"streams": streams, "accepted": accepted.stored, "duplicates": accepted.duplicates})
+    let mut answer = json!({"streams": streams, "accepted": accepted.stored, "duplicates": accepted.duplicates});
+    if !accepted.conflicts.is_empty() {
+        let conflict = |(device, stream, sequence): &(DeviceKey, StreamName, u64)| json!({"device": device, "stream": stream, "sequence": sequence});
+        answer["conflicts"] = accepted.conflicts.iter().map(conflict).collect();
+    }
+    answer
 }

@@ -15,9 +15,8 @@ use axum::routing::{get, post};
 pub use ledger::{Ledger, StreamState};
 pub use writer::{Accepted, Backlog, Journal, JournalError, Submission};
 
-use crate::auth::{Auth, Denied};
+use crate::auth::Auth;
 use crate::packet::{Limits, RawPacket};
-use crate::problem::Problem;
 use crate::registry::Registry;
 use crate::telemetry::Telemetry;
 use crate::time::{Clock, DeviceTime, Instant, MICROS};
@@ -93,15 +92,4 @@ fn check(state: &IngestState, packet: &RawPacket) -> Result<(), crate::packet::P
         return Err(PacketError::at("sequence", "must be below 2^63"));
     }
     crate::device::accepts(packet, &state.registry)
-}
-
-fn denied(denied: Denied) -> Problem {
-    use axum::http::StatusCode;
-    match denied {
-        Denied::Missing | Denied::Invalid => Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", denied.to_string()),
-        Denied::Store(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "token could not be checked");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again").retry_after(1)
-        }
-    }
 }

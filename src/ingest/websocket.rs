@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::IngestState;
 use super::http::{acknowledgement, malformed, submit};
-use super::{IngestState, denied};
 use crate::auth::Grant;
 use crate::packet::{Format, parse_batch};
 use crate::problem::Problem;
@@ -48,7 +48,7 @@ async fn authenticate(state: &IngestState, headers: &HeaderMap) -> Result<Grant,
         Some(token) => state.auth.authenticate_token(token).await,
         None => state.auth.authenticate(headers.get(header::AUTHORIZATION)).await,
     };
-    let grant = grant.map_err(denied)?;
+    let grant = grant?;
     if grant.scope.may_ingest() {
         return Ok(grant);
     }
@@ -68,18 +68,7 @@ async fn serve(mut socket: WebSocket, state: IngestState, grant: Grant) {
             Err(error) => Err(malformed(error)),
         };
         let reply = match result {
-            Ok(accepted) => {
-                let mut reply = acknowledgement(&accepted);
-                if !accepted.conflicts.is_empty()
-                    && let serde_json::Value::Object(members) = &mut reply
-                {
-                    let conflicts = accepted.conflicts.iter().map(
-                        |(device, stream, sequence)| json!({"device": device, "stream": stream, "sequence": sequence}),
-                    );
-                    members.insert("conflicts".to_owned(), conflicts.collect());
-                }
-                reply
-            }
+            Ok(accepted) => acknowledgement(&accepted),
             Err(problem) => {
                 state.telemetry.refused(problem.kind());
                 json!({"problem": problem.body()})
