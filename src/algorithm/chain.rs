@@ -1,4 +1,4 @@
-//! Runs the algorithms of one signal of one stream: samples or beats in, closed windows with their values out.
+//! Runs the algorithms of one signal of one stream: samples, intervals or scalars in, closed windows with their values out.
 //!
 //! Windows lie in event time, counted from 1970, and close when every detector has passed their end. What comes out does
 //! not depend on how samples were cut into packets: blocks are split at window boundaries before anything sees them.
@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::lane::{Lane, PacketSeen, Window};
-use super::native::{self, Detected, Detector, WindowView};
+use super::native::{self, Verdict, WindowView};
 use super::recorder::Recorder;
+use super::stage::Stage;
+use super::watch::Watch;
 use crate::id::SignalCode;
-use crate::registry::{Algorithm, Registry};
+use crate::registry::{Algorithm, DeviceModel, Registry};
 use crate::session::Timeline;
-use crate::signal::{AlgorithmRef, Beat, Measured, PacketRange, Quality, Source, Value};
+use crate::signal::{AlgorithmRef, Beat, Measured, PacketRange, Quality, SampleBlock, Source, Value};
 use crate::time::{DeviceTime, Instant, Interval, MICROS};
 
 /// A window that closed, with what it gave.
@@ -27,28 +29,31 @@ pub struct Closed {
     pub measured: Vec<Measured>,
 }
 
-/// A detector of the chain and the beats it found that windows still need.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Stage {
-    algorithm: AlgorithmRef,
-    detector: Detector,
-    beats: VecDeque<Beat>,
-    last_sample: Option<f64>,
+/// The rows a chain works by.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// Signals and algorithms.
+    pub registry: &'a Registry,
+    /// The device's model, where it is known.
+    pub model: Option<&'a DeviceModel>,
 }
 
-/// Where the beats of a chain come from.
+/// Where the events of a chain come from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Input {
     /// Samples, through detectors.
     Waveform {
         timeline: Timeline,
-        recorder: Option<Recorder>,
+        dimensions: usize,
+        recorders: Vec<Recorder>,
         stages: Vec<Stage>,
         /// Samples since the detectors' quality was last asked for.
         unweighed: u64,
     },
     /// Intervals the device measured itself.
     Intervals { beats: VecDeque<Beat>, until: Instant },
+    /// Single values, followed but not kept.
+    Scalars { until: Instant },
 }
 
 /// The algorithms of one signal of one stream, with their state.
@@ -57,6 +62,7 @@ pub struct Chain {
     signal: SignalCode,
     input: Input,
     lanes: Vec<Lane>,
+    watches: Vec<Watch>,
     /// What closed windows gave that later, longer windows are computed from.
     given: VecDeque<Source>,
 }
@@ -64,116 +70,154 @@ pub struct Chain {
 impl Chain {
     /// A chain for a waveform that starts at `start`. A rate no detector takes is recorded without being analysed.
     pub fn waveform(registry: &Registry, signal: &SignalCode, start: DeviceTime, rate_hz: f64) -> Self {
-        let recorder = registry
-            .signal(signal)
-            .and_then(|row| row.sampled_data.as_ref())
-            .map(|sampled| Recorder::new(sampled.chunk_s, rate_hz));
+        let form = registry.signal(signal).and_then(|row| row.sampled_data.as_ref());
+        let dimensions = form.map_or(1, |form| usize::from(form.dimensions));
         let stages: Vec<Stage> = reading(registry, signal)
-            .filter_map(|row| {
-                let detector = native::find(&row.native)?.detector?(rate_hz)?;
-                Some(Stage { algorithm: row.reference(), detector, beats: VecDeque::new(), last_sample: None })
-            })
+            .filter_map(|row| Some(Stage::new(row.reference(), native::find(&row.native)?.detector?(rate_hz)?)))
             .collect();
-        let mut seconds: Vec<u32> = recorder.iter().map(|r| r.seconds).collect();
-        for stage in &stages {
-            seconds.extend(windows_of(registry, &stage.algorithm));
+        let mut recorded: Vec<u32> = form.iter().map(|form| form.chunk_s).collect();
+        let mut seconds = recorded.clone();
+        let mut watches = Vec::new();
+        for row in reading(registry, signal).filter(|row| is_runnable(&stages, row)) {
+            seconds.push(row.window_s);
+            if native::find(&row.native).is_some_and(|n| n.samples) {
+                recorded.push(row.window_s);
+            }
         }
-        let input = Input::Waveform { timeline: Timeline::new(start, rate_hz), recorder, stages, unweighed: 0 };
-        Self { signal: signal.clone(), input, lanes: lanes(seconds), given: VecDeque::new() }
+        for output in stages.iter().filter_map(|s| registry.algorithms.get(&s.algorithm.id)).flat_map(|r| &r.outputs) {
+            seconds.extend(reading(registry, output).filter(|row| !is_watch(row)).map(|row| row.window_s));
+            watches.extend(Watch::on(registry, output));
+        }
+        recorded.sort_unstable();
+        recorded.dedup();
+        let recorders = recorded.into_iter().map(|s| Recorder::new(s, rate_hz, dimensions)).collect();
+        let timeline = Timeline::new(start, rate_hz);
+        let input = Input::Waveform { timeline, dimensions, recorders, stages, unweighed: 0 };
+        Self { signal: signal.clone(), input, lanes: lanes(seconds), watches, given: VecDeque::new() }
     }
 
     /// A chain for intervals the device measures itself.
     pub fn intervals(registry: &Registry, signal: &SignalCode, start: Instant) -> Self {
-        let mut seconds: Vec<u32> = reading(registry, signal).map(|row| row.window_s).collect();
+        let readers = reading(registry, signal).filter(|row| !is_watch(row));
+        let mut seconds: Vec<u32> = readers.map(|row| row.window_s).collect();
         seconds.push(60);
         let input = Input::Intervals { beats: VecDeque::new(), until: start };
-        Self { signal: signal.clone(), input, lanes: lanes(seconds), given: VecDeque::new() }
+        let watches = Watch::on(registry, signal);
+        Self { signal: signal.clone(), input, lanes: lanes(seconds), watches, given: VecDeque::new() }
+    }
+
+    /// A chain for single values; none when no algorithm reads them.
+    pub fn scalars(registry: &Registry, signal: &SignalCode, start: Instant) -> Option<Self> {
+        let watches = Watch::on(registry, signal);
+        let input = Input::Scalars { until: start };
+        let chain = Self { signal: signal.clone(), input, lanes: Vec::new(), watches, given: VecDeque::new() };
+        (!chain.watches.is_empty()).then_some(chain)
     }
 
     /// Samples a second of a waveform.
     pub fn rate_hz(&self) -> Option<f64> {
         match &self.input {
             Input::Waveform { timeline, .. } => Some(timeline.rate_hz()),
-            Input::Intervals { .. } => None,
+            Input::Intervals { .. } | Input::Scalars { .. } => None,
         }
     }
 
     /// Takes a packet's samples.
     pub fn push_samples(
         &mut self,
-        registry: &Registry,
+        rows: Rows<'_>,
         packet: &PacketSeen,
         stamp: DeviceTime,
         values: &[f32],
     ) -> Vec<Closed> {
-        let Input::Waveform { timeline, recorder, stages, unweighed } = &mut self.input else { return Vec::new() };
-        let placement = timeline.place(stamp, values.len());
+        let Input::Waveform { timeline, dimensions, recorders, stages, unweighed } = &mut self.input else {
+            return Vec::new();
+        };
+        let dimensions = *dimensions;
+        let placement = timeline.place(stamp, values.len() / dimensions);
         if placement.missing > 0 {
-            weigh_quality(stages, &mut self.lanes, unweighed);
+            weigh_quality(stages, &mut self.lanes, &mut self.watches, unweighed);
             for stage in stages.iter_mut() {
                 let detected = stage.detector.gap(placement.missing);
-                stage.keep(timeline, detected);
+                follow(&mut self.watches, rows.registry, stage, timeline, &detected);
             }
         }
         let mut index = placement.start;
         let mut rest = values;
         while !rest.is_empty() {
             let at = timeline.time_of(index as f64);
-            let Some(boundary) = self.lanes.iter().map(|l| l.boundary_after(at)).min() else { break };
+            let all = self.lanes.iter().chain(self.watches.iter().map(|w| &w.lane));
+            let Some(boundary) = all.map(|l| l.boundary_after(at)).min() else { break };
             let room = timeline.index_at(boundary).saturating_sub(index).max(1) as usize;
-            let (piece, after) = rest.split_at(room.min(rest.len()));
-            let present = piece.iter().filter(|v| v.is_finite()).count() as u64;
-            for lane in &mut self.lanes {
+            let (piece, after) = rest.split_at((room * dimensions).min(rest.len()));
+            let present = piece.chunks(dimensions).filter(|v| v.iter().any(|v| v.is_finite())).count() as u64;
+            for lane in self.lanes.iter_mut().chain(self.watches.iter_mut().map(|w| &mut w.lane)) {
                 lane.add(at, packet, present);
             }
             for stage in stages.iter_mut() {
                 let detected = stage.detector.push(piece);
-                stage.keep(timeline, detected);
+                follow(&mut self.watches, rows.registry, stage, timeline, &detected);
             }
-            if let Some(recorder) = recorder {
+            for recorder in recorders.iter_mut() {
                 recorder.push(at, index, piece);
             }
-            *unweighed += piece.len() as u64;
-            if piece.len() == room {
-                weigh_quality(stages, &mut self.lanes, unweighed);
+            let taken = piece.len() / dimensions;
+            *unweighed += taken as u64;
+            if taken == room {
+                weigh_quality(stages, &mut self.lanes, &mut self.watches, unweighed);
             }
-            index += piece.len() as u64;
+            index += taken as u64;
             rest = after;
         }
         let horizon = stages.iter().map(|s| s.detector.horizon()).min().unwrap_or(index);
         let horizon = timeline.time_of(horizon.min(index) as f64);
-        self.close_until(registry, horizon)
+        self.close_until(rows, horizon)
     }
 
     /// Takes intervals the device measured, in time order.
-    pub fn push_beats(&mut self, registry: &Registry, packet: &PacketSeen, new: &[Beat]) -> Vec<Closed> {
+    pub fn push_beats(&mut self, rows: Rows<'_>, packet: &PacketSeen, new: &[Beat]) -> Vec<Closed> {
         let Input::Intervals { beats, until } = &mut self.input else { return Vec::new() };
         for beat in new {
             // A stamp behind what was taken already belongs to the moment after it: beats do not go back in time.
-            let at = beat.at.max(until.plus(1));
-            *until = at;
-            beats.push_back(Beat { at, ..*beat });
-            for lane in &mut self.lanes {
-                lane.add(at, packet, 1);
+            let beat = Beat { at: beat.at.max(until.plus(1)), ..*beat };
+            *until = beat.at;
+            beats.push_back(beat);
+            for lane in self.lanes.iter_mut().chain(self.watches.iter_mut().map(|w| &mut w.lane)) {
+                lane.add(beat.at, packet, 1);
             }
+            self.watches.iter_mut().for_each(|w| w.push(&beat));
         }
         let horizon = *until;
-        self.close_until(registry, horizon)
+        self.close_until(rows, horizon)
+    }
+
+    /// Takes a single value.
+    pub fn push_scalar(&mut self, rows: Rows<'_>, packet: &PacketSeen, at: Instant, value: f64) -> Vec<Closed> {
+        let Input::Scalars { until } = &mut self.input else { return Vec::new() };
+        let at = at.max(until.plus(1));
+        *until = at;
+        let one = Beat { at, interval_ms: Some(value), amplitude: 0.0, quality: Quality::GOOD };
+        for watch in &mut self.watches {
+            watch.lane.add(at, packet, 1);
+            watch.push(&one);
+        }
+        self.close_until(rows, at)
     }
 
     /// The stream has ended: closes every window with what it has.
-    pub fn finish(&mut self, registry: &Registry) -> Vec<Closed> {
+    pub fn finish(&mut self, rows: Rows<'_>) -> Vec<Closed> {
         if let Input::Waveform { timeline, stages, unweighed, .. } = &mut self.input {
             for stage in stages.iter_mut() {
                 let detected = stage.detector.finish();
-                stage.keep(timeline, detected);
+                follow(&mut self.watches, rows.registry, stage, timeline, &detected);
             }
-            weigh_quality(stages, &mut self.lanes, unweighed);
+            weigh_quality(stages, &mut self.lanes, &mut self.watches, unweighed);
         }
-        self.close_until(registry, Instant(i64::MAX))
+        self.watches.iter_mut().for_each(Watch::flush);
+        self.close_until(rows, Instant(i64::MAX))
     }
 
-    fn close_until(&mut self, registry: &Registry, horizon: Instant) -> Vec<Closed> {
+    fn close_until(&mut self, rows: Rows<'_>, horizon: Instant) -> Vec<Closed> {
         let mut closed = Vec::new();
         while let Some((end, seconds)) = self.lanes.iter().filter_map(|l| Some((l.oldest_end()?, l.seconds))).min() {
             if end > horizon {
@@ -181,87 +225,145 @@ impl Chain {
             }
             let lane = self.lanes.iter_mut().find(|l| l.seconds == seconds);
             let Some(window) = lane.and_then(Lane::close) else { break };
-            let measured = self.compute(registry, seconds, &window);
-            if !measured.is_empty() {
-                closed.push(Closed { window: window.interval, packets: window.packets, measured });
+            let measured = self.compute(rows, seconds, &window);
+            closed.extend(given(&window, measured));
+        }
+        // Watches come after: what they say is derived from what the windows above gave.
+        for number in 0..self.watches.len() {
+            let until = self.watches[number].settle(horizon);
+            while self.watches[number].lane.oldest_end().is_some_and(|end| end <= until) {
+                let Some(window) = self.watches[number].lane.close() else { break };
+                let measured = self.judge(rows, number, &window);
+                closed.extend(given(&window, measured));
             }
+            self.watches[number].forget();
         }
         self.forget();
         closed
     }
 
-    fn compute(&mut self, registry: &Registry, seconds: u32, window: &Window) -> Vec<Measured> {
+    fn compute(&mut self, rows: Rows<'_>, seconds: u32, window: &Window) -> Vec<Measured> {
         let mut measured = Vec::new();
-        if let Input::Waveform { recorder: Some(recorder), .. } = &mut self.input
-            && recorder.seconds == seconds
-            && let Some(block) = recorder.take(window.interval, &self.signal)
-        {
-            measured.push(device_value(&self.signal, window, Value::Samples(block)));
+        let mut block = None;
+        if let Input::Waveform { recorders, .. } = &mut self.input {
+            let recorder = recorders.iter_mut().find(|r| r.seconds == seconds);
+            block = recorder.and_then(|r| r.take(window.interval, &self.signal));
+        }
+        let row = rows.registry.signal(&self.signal).and_then(|row| row.sampled_data.as_ref());
+        if let Some(block) = block.as_ref().filter(|_| row.is_some_and(|form| form.chunk_s == seconds)) {
+            measured.push(device_value(&self.signal, window, Value::Samples(block.clone())));
         }
         if let Input::Intervals { beats, .. } = &self.input
             && seconds == self.lanes.first().map_or(0, |l| l.seconds)
         {
-            let inside: Vec<Beat> = beats.iter().filter(|b| window.interval.contains(b.at)).copied().collect();
-            measured.push(device_value(&self.signal, window, Value::Beats(inside)));
+            measured.push(device_value(&self.signal, window, Value::Beats(inside(beats, window.interval))));
         }
         self.given.extend(measured.iter().map(source));
-        let runs: Vec<(&Algorithm, Vec<Beat>)> = match &self.input {
-            Input::Waveform { stages, .. } => stages.iter().flat_map(|s| runs(registry, s, window, seconds)).collect(),
-            Input::Intervals { beats, .. } => {
-                let inside: Vec<Beat> = beats.iter().filter(|b| window.interval.contains(b.at)).copied().collect();
-                let rows = reading(registry, &self.signal).filter(|row| row.window_s == seconds);
-                rows.map(|row| (row, inside.clone())).collect()
-            }
-        };
-        for (row, beats) in runs {
-            let Some(native) = native::find(&row.native) else { continue };
-            let view = WindowView {
-                interval: window.interval,
-                beats: &beats,
-                quality: window.quality(),
-                coverage: self.coverage(window, &beats),
-            };
-            let derived_from: Vec<Source> = self
-                .given
-                .iter()
-                .filter(|s| s.signal == row.input && overlaps(s.interval, window.interval))
-                .cloned()
-                .collect();
-            for computed in (native.compute)(&view) {
-                let Some(signal) = row.outputs.iter().find(|o| o.as_str() == computed.signal) else { continue };
-                let one = Measured {
-                    signal: signal.clone(),
-                    interval: window.interval,
-                    value: computed.value,
-                    quality: computed.quality,
-                    algorithm: Some(row.reference()),
-                    derived_from: derived_from.clone(),
-                    original: None,
-                };
-                self.given.push_back(source(&one));
-                measured.push(one);
-            }
+        for (row, beats) in self.runs(rows.registry, window, seconds) {
+            measured.extend(self.run(rows, row, window, &beats, &[], block.as_ref()));
         }
         measured
     }
 
+    /// What a watch says about one of its windows.
+    fn judge(&mut self, rows: Rows<'_>, number: usize, window: &Window) -> Vec<Measured> {
+        let watch = &self.watches[number];
+        let Some(row) = rows.registry.algorithms.get(&watch.row) else { return Vec::new() };
+        let verdicts: Vec<Verdict> =
+            watch.verdicts.iter().filter(|v| window.interval.contains(v.at)).copied().collect();
+        self.run(rows, row, window, &[], &verdicts, None)
+    }
+
+    fn run(
+        &mut self,
+        rows: Rows<'_>,
+        row: &Algorithm,
+        window: &Window,
+        beats: &[Beat],
+        verdicts: &[Verdict],
+        samples: Option<&SampleBlock>,
+    ) -> Vec<Measured> {
+        let Some(native) = native::find(&row.native) else { return Vec::new() };
+        let view = WindowView {
+            interval: window.interval,
+            beats,
+            verdicts,
+            samples,
+            calibration: rows.model.and_then(|m| m.calibration(&row.id)),
+            quality: window.quality(),
+            coverage: self.coverage(window, beats),
+        };
+        let derived_from: Vec<Source> = self
+            .given
+            .iter()
+            .filter(|s| s.signal == row.input && overlaps(s.interval, window.interval))
+            .cloned()
+            .collect();
+        let mut measured = Vec::new();
+        for computed in (native.compute)(&view) {
+            let Some(signal) = row.outputs.iter().find(|o| o.as_str() == computed.signal) else { continue };
+            let one = Measured {
+                signal: signal.clone(),
+                interval: computed.at.map_or(window.interval, |at| Interval { start: at, end: at }),
+                value: computed.value,
+                quality: computed.quality,
+                algorithm: Some(row.reference()),
+                derived_from: derived_from.clone(),
+                original: None,
+            };
+            self.given.push_back(source(&one));
+            measured.push(one);
+        }
+        measured
+    }
+
+    /// The rows to run on a window and the events in it for each: a detector's own row first, then those that read what it
+    /// gives, then those that read the signal itself and take the first detector's events with it.
+    fn runs<'a>(&self, registry: &'a Registry, window: &Window, seconds: u32) -> Vec<(&'a Algorithm, Vec<Beat>)> {
+        let due = |row: &&'a Algorithm| row.window_s == seconds && !is_watch(row);
+        let mut runs = Vec::new();
+        match &self.input {
+            Input::Waveform { stages, .. } => {
+                for stage in stages {
+                    let Some(own) = registry.algorithms.get(&stage.algorithm.id) else { continue };
+                    let readers = registry.algorithms.values().filter(|row| own.outputs.contains(&row.input));
+                    let beats = inside(&stage.beats, window.interval);
+                    runs.extend(std::iter::once(own).chain(readers).filter(due).map(|row| (row, beats.clone())));
+                }
+                let plain = reading(registry, &self.signal)
+                    .filter(|row| stages.iter().all(|s| s.algorithm.id != row.id) && is_runnable(stages, row));
+                let beats = stages.first().map(|s| inside(&s.beats, window.interval)).unwrap_or_default();
+                runs.extend(plain.filter(due).map(|row| (row, beats.clone())));
+            }
+            Input::Intervals { beats, .. } => {
+                let beats = inside(beats, window.interval);
+                runs.extend(reading(registry, &self.signal).filter(due).map(|row| (row, beats.clone())));
+            }
+            Input::Scalars { .. } => {}
+        }
+        runs
+    }
+
     /// Share of the window that has data.
     fn coverage(&self, window: &Window, beats: &[Beat]) -> f64 {
-        let covered_s = match self.rate_hz() {
-            Some(rate_hz) => window.present as f64 / rate_hz,
-            None => beats.iter().filter_map(|b| b.interval_ms).sum::<f64>() / 1000.0,
+        let covered_s = match &self.input {
+            Input::Waveform { timeline, .. } => window.present as f64 / timeline.rate_hz(),
+            Input::Intervals { beats: all, .. } if beats.is_empty() => interval_sum_s(&inside(all, window.interval)),
+            Input::Intervals { .. } => interval_sum_s(beats),
+            Input::Scalars { .. } => return 1.0,
         };
         (covered_s / window.interval.seconds()).min(1.0)
     }
 
-    /// Drops beats and sources no open window can need.
+    /// Drops events and sources no open window can need.
     fn forget(&mut self) {
-        let longest = self.lanes.last().map_or(0, |l| i64::from(l.seconds) * MICROS);
-        let oldest = self.lanes.iter().filter_map(Lane::oldest_start).min();
-        let Some(needed) = oldest else { return };
+        let all = || self.lanes.iter().chain(self.watches.iter().map(|w| &w.lane));
+        let longest = all().map(|l| i64::from(l.seconds) * MICROS).max().unwrap_or(0);
+        let Some(needed) = all().filter_map(Lane::oldest_start).min() else { return };
         let beats: Vec<&mut VecDeque<Beat>> = match &mut self.input {
             Input::Waveform { stages, .. } => stages.iter_mut().map(|s| &mut s.beats).collect(),
             Input::Intervals { beats, .. } => vec![beats],
+            Input::Scalars { .. } => Vec::new(),
         };
         for beats in beats {
             while beats.front().is_some_and(|b| b.at < needed) {
@@ -274,41 +376,41 @@ impl Chain {
     }
 }
 
-impl Stage {
-    /// Turns sample positions into beats with times and intervals.
-    fn keep(&mut self, timeline: &Timeline, detected: Vec<Detected>) {
-        for beat in detected {
-            let period_ms = 1000.0 / timeline.rate_hz();
-            let interval = self.last_sample.map(|last| (beat.sample - last) * period_ms);
-            self.last_sample = Some(beat.sample);
-            self.beats.push_back(Beat {
-                at: timeline.time_of(beat.sample),
-                interval_ms: interval.filter(|_| !beat.after_gap),
-                quality: Quality::new(beat.quality),
-            });
-        }
-    }
-}
-
 /// The rows that read a signal.
-fn reading<'a>(registry: &'a Registry, signal: &'a SignalCode) -> impl Iterator<Item = &'a Algorithm> {
+fn reading<'a, 's>(
+    registry: &'a Registry,
+    signal: &'s SignalCode,
+) -> impl Iterator<Item = &'a Algorithm> + use<'a, 's> {
     registry.algorithms.values().filter(move |row| &row.input == signal)
 }
 
-/// Window lengths of a detector's row and of the rows that read what it gives.
-fn windows_of(registry: &Registry, algorithm: &AlgorithmRef) -> Vec<u32> {
-    let Some(row) = registry.algorithms.get(&algorithm.id) else { return Vec::new() };
-    let readers = row.outputs.iter().flat_map(|output| reading(registry, output)).map(|r| r.window_s);
-    std::iter::once(row.window_s).chain(readers).collect()
+/// Whether a row follows events across windows instead of computing from whole ones.
+fn is_watch(row: &Algorithm) -> bool {
+    native::find(&row.native).is_some_and(|n| n.follower.is_some())
 }
 
-/// The rows to run on a stage's window: the detector's own first, then those that read what it gives.
-fn runs<'a>(registry: &'a Registry, stage: &Stage, window: &Window, seconds: u32) -> Vec<(&'a Algorithm, Vec<Beat>)> {
-    let Some(own) = registry.algorithms.get(&stage.algorithm.id) else { return Vec::new() };
-    let readers = registry.algorithms.values().filter(|row| own.outputs.contains(&row.input));
-    let beats: Vec<Beat> = stage.beats.iter().filter(|b| window.interval.contains(b.at)).copied().collect();
-    let due = std::iter::once(own).chain(readers).filter(|row| row.window_s == seconds);
-    due.map(|row| (row, beats.clone())).collect()
+/// Whether a row that reads a waveform can run at its rate: one with a detector only when that takes it.
+fn is_runnable(stages: &[Stage], row: &Algorithm) -> bool {
+    let needs_detector = native::find(&row.native).is_some_and(|n| n.detector.is_some());
+    !is_watch(row) && (!needs_detector || stages.iter().any(|s| s.algorithm.id == row.id))
+}
+
+/// Keeps what a stage detected and gives it to the watches on what its row writes.
+fn follow(
+    watches: &mut [Watch],
+    registry: &Registry,
+    stage: &mut Stage,
+    timeline: &Timeline,
+    detected: &[native::Detected],
+) {
+    if detected.is_empty() {
+        return;
+    }
+    let new = stage.keep(timeline, detected);
+    let Some(own) = registry.algorithms.get(&stage.algorithm.id) else { return };
+    for watch in watches.iter_mut().filter(|w| own.outputs.contains(&w.input)) {
+        new.iter().for_each(|beat| watch.push(beat));
+    }
 }
 
 fn lanes(mut seconds: Vec<u32>) -> Vec<Lane> {
@@ -318,13 +420,26 @@ fn lanes(mut seconds: Vec<u32>) -> Vec<Lane> {
 }
 
 /// Moves the detectors' running quality into the open windows.
-fn weigh_quality(stages: &mut [Stage], lanes: &mut [Lane], unweighed: &mut u64) {
+fn weigh_quality(stages: &mut [Stage], lanes: &mut [Lane], watches: &mut [Watch], unweighed: &mut u64) {
     let weight = std::mem::take(unweighed) as f64;
-    let Some(stage) = stages.first_mut() else { return };
-    let index = stage.detector.take_quality();
-    for lane in lanes {
+    let Some(index) = stages.first_mut().and_then(|stage| stage.detector.take_quality()) else { return };
+    for lane in lanes.iter_mut().chain(watches.iter_mut().map(|w| &mut w.lane)) {
         lane.add_quality(index, weight);
     }
+}
+
+fn inside(beats: &VecDeque<Beat>, interval: Interval) -> Vec<Beat> {
+    beats.iter().filter(|b| interval.contains(b.at)).copied().collect()
+}
+
+fn interval_sum_s(beats: &[Beat]) -> f64 {
+    beats.iter().filter_map(|b| b.interval_ms).sum::<f64>() / 1000.0
+}
+
+/// A window that gave something.
+fn given(window: &Window, measured: Vec<Measured>) -> Option<Closed> {
+    let closed = Closed { window: window.interval, packets: window.packets.clone(), measured };
+    (!closed.measured.is_empty()).then_some(closed)
 }
 
 fn device_value(signal: &SignalCode, window: &Window, value: Value) -> Measured {
@@ -340,7 +455,8 @@ fn device_value(signal: &SignalCode, window: &Window, value: Value) -> Measured 
 }
 
 fn source(measured: &Measured) -> Source {
-    Source { signal: measured.signal.clone(), interval: measured.interval, algorithm: measured.algorithm.clone() }
+    let algorithm: Option<AlgorithmRef> = measured.algorithm.clone();
+    Source { signal: measured.signal.clone(), interval: measured.interval, algorithm }
 }
 
 fn overlaps(a: Interval, b: Interval) -> bool {

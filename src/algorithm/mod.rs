@@ -4,7 +4,9 @@ mod chain;
 mod lane;
 mod native;
 mod recorder;
+mod stage;
+mod watch;
 
-pub use chain::{Chain, Closed};
+pub use chain::{Chain, Closed, Rows};
 pub use lane::PacketSeen;
 pub use native::{NATIVE, Native, check};

@@ -22,24 +22,25 @@ struct Chunk {
 pub(super) struct Recorder {
     pub(super) seconds: u32,
     rate_hz: f64,
+    dimensions: usize,
     chunks: VecDeque<Chunk>,
 }
 
 impl Recorder {
-    pub(super) fn new(seconds: u32, rate_hz: f64) -> Self {
-        Self { seconds, rate_hz, chunks: VecDeque::new() }
+    pub(super) fn new(seconds: u32, rate_hz: f64, dimensions: usize) -> Self {
+        Self { seconds, rate_hz, dimensions, chunks: VecDeque::new() }
     }
 
-    /// Appends samples that lie in one window; `index` counts missing samples too.
+    /// Appends samples that lie in one window; `index` counts moments, missing ones too.
     pub(super) fn push(&mut self, at: Instant, index: u64, values: &[f32]) {
         let interval = Interval::aligned(at, i64::from(self.seconds) * MICROS);
         if self.chunks.back().is_none_or(|c| c.interval != interval) {
-            let capacity = (f64::from(self.seconds) * self.rate_hz).ceil() as usize;
+            let capacity = (f64::from(self.seconds) * self.rate_hz).ceil() as usize * self.dimensions;
             let values = Vec::with_capacity(capacity.min(1 << 16));
             self.chunks.push_back(Chunk { interval, start: at, first_index: index, values });
         }
         let Some(chunk) = self.chunks.back_mut() else { return };
-        let expected = (index - chunk.first_index) as usize;
+        let expected = (index - chunk.first_index) as usize * self.dimensions;
         chunk.values.resize(expected.max(chunk.values.len()), f32::NAN);
         chunk.values.extend_from_slice(values);
     }
@@ -48,6 +49,12 @@ impl Recorder {
     pub(super) fn take(&mut self, interval: Interval, signal: &SignalCode) -> Option<SampleBlock> {
         let position = self.chunks.iter().position(|c| c.interval == interval)?;
         let chunk = self.chunks.remove(position)?;
-        Some(SampleBlock { signal: signal.clone(), start: chunk.start, rate_hz: self.rate_hz, values: chunk.values })
+        Some(SampleBlock {
+            signal: signal.clone(),
+            start: chunk.start,
+            rate_hz: self.rate_hz,
+            dimensions: self.dimensions,
+            values: chunk.values,
+        })
     }
 }

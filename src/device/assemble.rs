@@ -1,6 +1,7 @@
 //! Wire fields to readings, as a device row maps them; shared by GATT and vendor content.
 
 use super::Reading;
+use super::samples::dimensions;
 use crate::packet::PacketError;
 use crate::registry::{Component, Conversion, Field, Kind, Plausible, Registry, Signal, Unit};
 use crate::signal::{AbsentReason, Beat, Quality, SampleBlock};
@@ -66,8 +67,19 @@ fn signal(
             let rate_hz = field
                 .rate_hz
                 .ok_or_else(|| format!("{} is a waveform; the device's row gives no rate_hz", row.code))?;
-            let values = values.into_iter().map(|v| v.map_or(f32::NAN, |v| conversion.apply(v) as f32)).collect();
-            readings.push(Reading::Samples(SampleBlock { signal: row.code.clone(), start, rate_hz, values }));
+            let values: Vec<f32> =
+                values.into_iter().map(|v| v.map_or(f32::NAN, |v| conversion.apply(v) as f32)).collect();
+            let dimensions = dimensions(row);
+            if values.len() % dimensions != 0 {
+                return Err(format!("{} has {dimensions} values at each moment; these are no multiple", row.code));
+            }
+            readings.push(Reading::Samples(SampleBlock {
+                signal: row.code.clone(),
+                start,
+                rate_hz,
+                dimensions,
+                values,
+            }));
             Ok(())
         }
         Kind::Intervals => {
@@ -181,7 +193,7 @@ pub(super) fn beats_from(start: Instant, intervals_ms: impl Iterator<Item = f64>
     let beat = |(index, interval): (usize, f64)| {
         since_first_ms += if index == 0 { 0.0 } else { interval };
         let at = start.plus((since_first_ms * 1000.0).round() as i64);
-        Beat { at, interval_ms: Some(interval), quality: Quality::GOOD }
+        Beat { at, interval_ms: Some(interval), amplitude: 0.0, quality: Quality::GOOD }
     };
     intervals_ms.enumerate().map(beat).collect()
 }
@@ -196,7 +208,7 @@ fn beats_until(end: Instant, plausible: Option<Plausible>, intervals_ms: Vec<f64
             let at = end.plus(-(until_end_ms * 1000.0_f64).round() as i64);
             until_end_ms += interval;
             let interval_ms = in_range(plausible, interval, None).is_ok().then_some(interval);
-            Beat { at, interval_ms, quality: Quality::GOOD }
+            Beat { at, interval_ms, amplitude: 0.0, quality: Quality::GOOD }
         })
         .collect();
     beats.reverse();

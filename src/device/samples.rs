@@ -40,6 +40,11 @@ pub(super) fn check<'a>(samples: &Samples, registry: &'a Registry) -> Result<Che
             if let Some(index) = samples.values.iter().position(too_large) {
                 return Err(PacketError::at(format!("samples.values[{index}]"), "is too large for a sample"));
             }
+            let dimensions = dimensions(row);
+            if samples.values.len() % dimensions != 0 {
+                let problem = format!("{} has {dimensions} values at each moment; these are no multiple", row.code);
+                return Err(PacketError::at("samples.values", problem));
+            }
             Ok(Checked::Waveform { row, conversion, rate_hz })
         }
         Kind::Quantity => {
@@ -73,7 +78,8 @@ pub(super) fn decode(samples: &Samples, registry: &Registry, start: Instant) -> 
         Checked::Waveform { row, conversion, rate_hz } => {
             let sample = |value: &Option<f64>| value.map_or(f32::NAN, |v| conversion.apply(v) as f32);
             let values = samples.values.iter().map(sample).collect();
-            vec![Reading::Samples(SampleBlock { signal: row.code.clone(), start, rate_hz, values })]
+            let dimensions = dimensions(row);
+            vec![Reading::Samples(SampleBlock { signal: row.code.clone(), start, rate_hz, dimensions, values })]
         }
         Checked::Scalars { row, conversion } => {
             let step = MICROS as f64 / samples.rate_hz.unwrap_or(1.0);
@@ -98,6 +104,11 @@ pub(super) fn decode(samples: &Samples, registry: &Registry, start: Instant) -> 
             vec![Reading::Intervals { signal: row.code.clone(), at: start, beats }]
         }
     })
+}
+
+/// Values of a waveform at each moment.
+pub(super) fn dimensions(row: &Signal) -> usize {
+    row.sampled_data.as_ref().map_or(1, |form| usize::from(form.dimensions))
 }
 
 fn conversion(samples: &Samples, row: &Signal) -> Result<Conversion, PacketError> {

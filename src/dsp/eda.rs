@@ -87,6 +87,11 @@ impl SkinResponseDetector {
         self.follow(&mut filtered, ended, responses);
     }
 
+    /// Every response before this sample has been given already; at most 30 s behind the last sample.
+    pub fn horizon(&self) -> u64 {
+        self.inlet.settled(LONGEST_STROKE_S)
+    }
+
     /// Ends the stream and gives the responses still pending.
     pub fn finish(&mut self, responses: &mut Vec<SkinResponse>) {
         let mut filtered = Vec::new();

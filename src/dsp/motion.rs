@@ -81,6 +81,11 @@ impl StepDetector {
         self.follow(&mut filtered, ended, steps);
     }
 
+    /// Every step before this sample has been given already; at most 10 s behind the last sample.
+    pub fn horizon(&self) -> u64 {
+        self.inlet.settled(LONGEST_STROKE_S + WALK as f64 * STEP_S.end())
+    }
+
     /// Ends the stream and gives the steps still pending.
     pub fn finish(&mut self, steps: &mut Vec<f64>) {
         let mut filtered = Vec::new();

@@ -94,6 +94,11 @@ impl BreathDetector {
         self.follow(&mut filtered, ended, breaths);
     }
 
+    /// Every breath before this sample has been given already; at most 10 s behind the last sample.
+    pub fn horizon(&self) -> u64 {
+        self.inlet.settled(LONGEST_STROKE_S)
+    }
+
     /// Ends the stream and gives the breaths still pending.
     pub fn finish(&mut self, breaths: &mut Vec<DetectedBreath>) {
         let mut filtered = Vec::new();

@@ -89,6 +89,12 @@ impl Detector {
         self.times_s.clear();
     }
 
+    /// Time of the first interval without a score, in seconds.
+    pub fn pending_since(&self) -> Option<f64> {
+        let count = self.times_s.len();
+        self.times_s.get(if count >= WINDOW - 1 { count - HALF } else { 0 }).copied()
+    }
+
     fn score(&mut self, i: usize, scores: &mut Vec<Score>) {
         let Some(log_odds) = log_odds(&self.intervals_s) else { return };
         let fibrillating = log_odds > if self.fibrillation { OFFSET } else { ONSET };

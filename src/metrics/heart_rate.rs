@@ -102,6 +102,11 @@ impl EpisodeDetector {
         self.follow(rate, interval.time_s)
     }
 
+    /// Since when the rate has been beyond what the state says, in seconds: what comes next may begin there.
+    pub fn pending_since(&self) -> Option<f64> {
+        self.pending.map(|(_, since)| since)
+    }
+
     fn follow(&mut self, rate: f64, time_s: f64) -> Option<EpisodeChange> {
         let state = self.state_at(rate);
         if state == self.active {

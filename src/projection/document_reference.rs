@@ -156,7 +156,7 @@ mod tests {
     use crate::time::Instant;
 
     fn block(values: Vec<f32>) -> SampleBlock {
-        SampleBlock { signal: SignalCode::new("ecg").unwrap(), start: Instant(0), rate_hz: 1.0, values }
+        SampleBlock { signal: SignalCode::new("ecg").unwrap(), start: Instant(0), rate_hz: 1.0, dimensions: 1, values }
     }
 
     #[test]

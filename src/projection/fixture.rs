@@ -81,15 +81,23 @@ fn derived(
 }
 
 pub(super) fn samples(signal: &str, start: Instant, rate_hz: f64, seconds: usize) -> SampleBlock {
-    let count = (rate_hz as usize) * seconds;
+    of_dimensions(signal, 1, start, rate_hz, seconds)
+}
+
+fn of_dimensions(signal: &str, dimensions: usize, start: Instant, rate_hz: f64, seconds: usize) -> SampleBlock {
+    let count = (rate_hz as usize) * seconds * dimensions;
     let values = (0..count).map(|i| (i as f32 * 0.3).sin()).collect();
-    SampleBlock { signal: code(signal), start, rate_hz, values }
+    SampleBlock { signal: code(signal), start, rate_hz, dimensions, values }
 }
 
 /// Four beats, a gap, and two more.
 pub(super) fn beats(start: Instant) -> Vec<Beat> {
-    let beat =
-        |ms: i64, interval_ms, quality| Beat { at: start.plus(ms * 1000), interval_ms, quality: Quality::new(quality) };
+    let beat = |ms: i64, interval_ms, quality| Beat {
+        at: start.plus(ms * 1000),
+        interval_ms,
+        amplitude: 0.0,
+        quality: Quality::new(quality),
+    };
     vec![
         beat(500, Some(812.0), 1.0),
         beat(1320, Some(820.0), 1.0),
@@ -145,7 +153,10 @@ pub(super) fn value(row: &Signal, interval: Interval) -> Value {
         }
         Kind::Classification => Value::Concept(row.value[0].code.clone()),
         Kind::Intervals => Value::Beats(beats(interval.start)),
-        Kind::SampledData => Value::Samples(samples(row.code.as_str(), interval.start, 25.0, 4)),
+        Kind::SampledData => {
+            let dimensions = row.sampled_data.as_ref().map_or(1, |form| usize::from(form.dimensions));
+            Value::Samples(of_dimensions(row.code.as_str(), dimensions, interval.start, 25.0, 4))
+        }
     }
 }
 

@@ -158,7 +158,7 @@ fn waveform(row: &Signal, block: &signal::SampleBlock) -> Content {
     }
     Content {
         value: Some(("valueSampledData", data)),
-        summary: format!("{} samples at {} Hz", block.values.len(), block.rate_hz),
+        summary: format!("{} samples at {} Hz", block.len(), block.rate_hz),
         ..Content::default()
     }
 }

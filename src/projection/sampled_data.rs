@@ -1,7 +1,7 @@
 //! SampledData: a waveform as integers. <https://hl7.org/fhir/R4/datatypes.html#SampledData>
 //!
 //! Written as the Personal Health Device guide writes its RTSA observations: origin with value, system and code, the period
-//! in milliseconds, the factor of one count, one dimension.
+//! in milliseconds, the factor of one count.
 
 use crate::fhir::Value;
 use crate::fhir::datatype::quantity;
@@ -18,7 +18,7 @@ pub(crate) fn sampled_data(block: &SampleBlock, unit: &Unit, form: &SampledData)
         ("origin", quantity("0", &unit.display, &unit.code)),
         ("period", decimal(period_ms(block.rate_hz))),
         ("factor", decimal(form.factor.to_string())),
-        ("dimensions", integer(1)),
+        ("dimensions", integer(i32::from(form.dimensions))),
         ("data", text(data(&block.values, form.factor))),
     ])
 }

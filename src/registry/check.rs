@@ -16,6 +16,9 @@ pub(super) fn check(registry: &Registry) -> Result<(), RegistryError> {
     for model in registry.devices.values() {
         let row = format!("device/{}", model.model);
         version(&row, model.format_version)?;
+        if let Some(curve) = model.calibration.iter().find(|c| !registry.algorithms.contains_key(&c.algorithm)) {
+            return Err(inconsistent(&row, format!("calibration: no algorithm row {}", curve.algorithm)));
+        }
         let fields = model.gatt.iter().flat_map(|g| &g.field).chain(model.vendor.iter().flat_map(|v| &v.field));
         for field in fields {
             let Some(signal) = registry.signals.get(&field.signal) else {
@@ -72,6 +75,9 @@ fn check_signal(row: &Signal) -> Result<(), String> {
     if let Some(sampled) = &row.sampled_data {
         if sampled.chunk_s == 0 || 3600 % sampled.chunk_s != 0 {
             return Err("sampled_data.chunk_s: must divide an hour".to_owned());
+        }
+        if sampled.dimensions == 0 || (sampled.dimensions > 1 && sampled.strip.is_some()) {
+            return Err("sampled_data.dimensions: at least one, and a strip shows only one".to_owned());
         }
         if sampled.factor <= 0.0 || sampled.factor.is_nan() {
             return Err("sampled_data.factor: must be positive".to_owned());

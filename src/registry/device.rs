@@ -26,6 +26,33 @@ pub struct DeviceModel {
     /// Vendor JSON the model sends.
     #[serde(default)]
     pub vendor: Vec<VendorSchema>,
+    /// What algorithms have to know about this model's sensors.
+    #[serde(default)]
+    pub calibration: Vec<Calibration>,
+}
+
+impl DeviceModel {
+    /// The curve an algorithm needs for this model's sensor.
+    pub fn calibration(&self, algorithm: &str) -> Option<&Calibration> {
+        self.calibration.iter().find(|c| c.algorithm == algorithm)
+    }
+}
+
+/// A curve that belongs to a model's sensor: `constant + linear * x + quadratic * x^2`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// `id` of the algorithm that asks for it.
+    pub algorithm: String,
+    /// Value at zero.
+    pub constant: f64,
+    /// Per unit.
+    pub linear: f64,
+    /// Per unit squared.
+    #[serde(default)]
+    pub quadratic: f64,
+    /// The study the curve comes from, for those who have to trust it.
+    pub source: String,
 }
 
 /// A GATT characteristic, and the signals its fields are.

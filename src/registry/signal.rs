@@ -234,6 +234,9 @@ pub struct SampledData {
     pub chunk_s: u32,
     /// The value of one count: `SampledData.factor`, in the canonical unit.
     pub factor: f64,
+    /// Values at each point in time, interleaved in packets as in `SampledData.data`; the definition names them in order.
+    #[serde(default = "one_dimension")]
+    pub dimensions: u8,
     /// Draw a strip of every chunk on this paper.
     #[serde(default)]
     pub strip: Option<StripPaper>,
@@ -243,6 +246,10 @@ pub struct SampledData {
     /// Seconds in the strip.
     #[serde(default = "default_strip")]
     pub strip_s: u32,
+}
+
+fn one_dimension() -> u8 {
+    1
 }
 
 fn default_strip() -> u32 {

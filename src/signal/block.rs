@@ -3,7 +3,7 @@
 use crate::id::SignalCode;
 use crate::time::{Instant, MICROS};
 
-/// Regular samples of one channel in the signal's canonical unit: FHIR SampledData in working form.
+/// Regular samples of a signal in its canonical unit: FHIR SampledData in working form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleBlock {
     /// The row in `registry/signal`.
@@ -12,11 +12,28 @@ pub struct SampleBlock {
     pub start: Instant,
     /// Samples a second.
     pub rate_hz: f64,
-    /// One value a sample; NaN where the device had none.
+    /// Values at each point in time, as in `SampledData.dimensions`: 1, or 3 for an accelerometer's axes.
+    pub dimensions: usize,
+    /// The values, those of one point in time together; NaN where the device had none.
     pub values: Vec<f32>,
 }
 
 impl SampleBlock {
+    /// Points in time.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.dimensions.max(1)
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The values of one dimension.
+    pub fn channel(&self, dimension: usize) -> Vec<f32> {
+        self.values.iter().skip(dimension).step_by(self.dimensions.max(1)).copied().collect()
+    }
+
     /// Time of sample `index`, also past the end.
     pub fn time_of(&self, index: usize) -> Instant {
         self.start.plus((index as f64 * MICROS as f64 / self.rate_hz).round() as i64)
@@ -24,6 +41,6 @@ impl SampleBlock {
 
     /// Time right after the last sample: where the next block starts.
     pub fn end(&self) -> Instant {
-        self.time_of(self.values.len())
+        self.time_of(self.len())
     }
 }

@@ -23,6 +23,8 @@ pub struct Beat {
     pub at: Instant,
     /// Milliseconds since the beat before; `None` after a gap or a beat that was taken out.
     pub interval_ms: Option<f64>,
+    /// Height in the signal's unit, for breaths and skin responses; 0 where the detector tells none.
+    pub amplitude: f32,
     /// Quality of the beat.
     pub quality: Quality,
 }

@@ -21,6 +21,12 @@ impl Quality {
         Self(if index.is_nan() { 0.0 } else { index.clamp(0.0, 1.0) })
     }
 
+    /// This quality, less so by a factor.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self::new(self.0 * factor)
+    }
+
     /// The index.
     pub fn index(self) -> f64 {
         self.0

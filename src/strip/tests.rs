@@ -12,7 +12,7 @@ const PAPER_TOP: usize = 9 * PX_PER_MM as usize;
 
 fn block(rate_hz: f64, values: Vec<f32>) -> SampleBlock {
     let start = Instant::parse("2026-01-18T14:32:12.345Z").unwrap();
-    SampleBlock { signal: SignalCode::new("ecg").unwrap(), start, rate_hz, values }
+    SampleBlock { signal: SignalCode::new("ecg").unwrap(), start, rate_hz, dimensions: 1, values }
 }
 
 fn sine(rate_hz: f64, seconds: f64, amplitude: f64, frequency_hz: f64) -> SampleBlock {

@@ -86,6 +86,17 @@ impl Inlet {
         self.position.saturating_sub(self.missing) as f64
     }
 
+    /// Position before which no event can come any more when one is told at most `longest_s` after it happened, besides
+    /// the filters' delay.
+    pub(crate) fn settled(&self, longest_s: f64) -> u64 {
+        if !self.is_within_stretch() {
+            return self.position;
+        }
+        let inner = self.band.delay() as f64 + longest_s * self.inner_hz + 4.0;
+        let lag = (inner * f64::from(self.decimator.factor())).ceil() as u64 + self.missing;
+        self.position.saturating_sub(lag)
+    }
+
     /// Takes a sample (one that is not finite is missing) and appends filtered samples; true when the stretch ended.
     pub(crate) fn push(&mut self, sample: f64, filtered: &mut Vec<Filtered>) -> bool {
         if !sample.is_finite() {

@@ -1,0 +1,93 @@
+//! What the intervals between beats say: rate, variability, rhythm.
+
+use afferent_metrics::hrv::{self, NnInterval};
+use afferent_metrics::rr::{self, Kind, RrInterval};
+use afferent_metrics::{autonomic_state, heart_rate};
+
+use super::{Computed, MIN_COVERAGE, WindowView, per_minute};
+use crate::signal::{AbsentReason, Beat, Value};
+
+/// HRV of five minutes needs most of them (Task Force 1996: 5-minute recordings).
+const MIN_HRV_COVERAGE: f64 = 0.8;
+/// Share of a window in fibrillation from which the window counts as fibrillation.
+const MOSTLY: f64 = 0.5;
+
+pub(super) fn beat_series(window: &WindowView<'_>) -> Vec<Computed> {
+    if window.beats.iter().all(|b| b.interval_ms.is_none()) {
+        return Vec::new();
+    }
+    vec![Computed::new("rr-interval", Value::Beats(window.beats.to_vec()), window.quality)]
+}
+
+pub(super) fn heart_rate(window: &WindowView<'_>) -> Vec<Computed> {
+    let rate = heart_rate::mean_heart_rate(&intervals(window.beats));
+    per_minute("heart-rate", window, rate.map(|r| (r.per_minute, 1.0 - r.corrected)))
+}
+
+pub(super) fn variability(window: &WindowView<'_>) -> Vec<Computed> {
+    if window.coverage < MIN_COVERAGE {
+        return Vec::new();
+    }
+    let correction = rr::correct(&intervals(window.beats));
+    let nn: Vec<NnInterval> = correction.intervals.iter().map(|i| NnInterval { at_s: i.time_s, ms: i.ms }).collect();
+    let enough = window.coverage >= MIN_HRV_COVERAGE;
+    let time = enough.then(|| hrv::time_domain(&correction.nn_ms())).flatten();
+    let frequency = enough.then(|| hrv::frequency_domain(&nn)).flatten();
+    let state = time.as_ref().zip(frequency.as_ref()).and_then(|(t, f)| autonomic_state::classify(t, f));
+    // A corrected interval is a guess: the more of them, the less the statistic is worth.
+    let quality = window.quality.times(1.0 - correction.share());
+    let quantity = |signal, value| Computed::quantity(signal, value, AbsentReason::Unknown, quality);
+    let state = state.map_or(Value::Absent(AbsentReason::Unknown), |(_, s)| Value::Concept(s.code().to_owned()));
+    vec![
+        quantity("hrv-sdnn", time.as_ref().map(|t| t.sdnn)),
+        quantity("hrv-rmssd", time.as_ref().map(|t| t.rmssd)),
+        quantity("hrv-pnn50", time.as_ref().map(|t| t.pnn50)),
+        quantity("hrv-lf", frequency.as_ref().map(|f| f.lf)),
+        quantity("hrv-hf", frequency.as_ref().map(|f| f.hf)),
+        quantity("hrv-lf-hf", frequency.as_ref().filter(|f| f.hf > 0.0).map(|f| f.lf_hf)),
+        Computed::new("hrv-autonomic-state", state, quality),
+    ]
+}
+
+/// Whether the window's beats come from fibrillating atria, for how much of its time, and where that began and ended.
+pub(super) fn rhythm(window: &WindowView<'_>) -> Vec<Computed> {
+    if window.coverage < MIN_COVERAGE {
+        return Vec::new();
+    }
+    let judged = window.verdicts.len();
+    let share = window.verdicts.iter().filter(|v| v.holds).count() as f64 / judged.max(1) as f64;
+    let share = (judged > 0).then_some(share);
+    let state = share.map(|s| if s >= MOSTLY { "atrial-fibrillation" } else { "no-atrial-fibrillation" });
+    let state = state.map_or(Value::Absent(AbsentReason::Unknown), |s| Value::Concept(s.to_owned()));
+    let burden = share.map(|s| 100.0 * s);
+    let mut computed = vec![
+        Computed::new("rhythm", state, window.quality),
+        Computed::quantity("af-burden", burden, AbsentReason::Unknown, window.quality),
+    ];
+    computed.extend(events(window));
+    computed
+}
+
+/// Beginnings and ends of episodes in the window.
+pub(super) fn events(window: &WindowView<'_>) -> Vec<Computed> {
+    let event = |code: &'static str, at| Computed {
+        at: Some(at),
+        ..Computed::new("rhythm-event", Value::Concept(code.to_owned()), window.quality)
+    };
+    window.verdicts.iter().filter_map(|v| Some(event(v.event?.code(), v.at))).collect()
+}
+
+/// The intervals of a window as the metrics take them.
+pub(super) fn intervals(beats: &[Beat]) -> Vec<RrInterval> {
+    let mut after_gap = false;
+    let mut intervals = Vec::with_capacity(beats.len());
+    for beat in beats {
+        let Some(ms) = beat.interval_ms else {
+            after_gap = true;
+            continue;
+        };
+        intervals.push(RrInterval { time_s: beat.at.0 as f64 / 1e6, ms, kind: Kind::Normal, after_gap });
+        after_gap = false;
+    }
+    rr::without_bursts(&intervals)
+}

@@ -1,0 +1,74 @@
+//! What the pulse wave says: rate, pulse rate variability, perfusion, oxygen saturation.
+
+use afferent_dsp::ppg::DetectedPulse;
+use afferent_metrics::spo2::{self, Calibration};
+use afferent_metrics::{hrv, pulse_perfusion, pulse_rate as metric, rr};
+
+use super::detector::INFRARED;
+use super::{Computed, MIN_COVERAGE, WindowView, per_minute};
+use crate::signal::{AbsentReason, SampleBlock, Value};
+
+/// Pulse rate variability of five minutes needs most of them, as heart rate variability does.
+const MIN_PRV_COVERAGE: f64 = 0.8;
+
+pub(super) fn pulse_rate(window: &WindowView<'_>) -> Vec<Computed> {
+    let rate = metric::pulse_rate(&pulses_in_seconds(window), 1.0);
+    let mut computed = per_minute("pulse-rate", window, rate.map(|r| (r.per_minute, r.quality)));
+    if window.beats.iter().any(|b| b.interval_ms.is_some()) {
+        computed.push(Computed::new("pulse-interval", Value::Beats(window.beats.to_vec()), window.quality));
+    }
+    computed
+}
+
+/// Statistics of the intervals between pulses. Not quite those of R-R intervals: the pulse's transit time varies too
+/// (Schäfer and Vagedes 2013, doi:10.1016/j.ijcard.2012.03.119), so they have codes of their own.
+pub(super) fn variability(window: &WindowView<'_>) -> Vec<Computed> {
+    if window.coverage < MIN_COVERAGE {
+        return Vec::new();
+    }
+    let correction = rr::correct(&super::heart::intervals(window.beats));
+    let time = (window.coverage >= MIN_PRV_COVERAGE).then(|| hrv::time_domain(&correction.nn_ms())).flatten();
+    let quality = window.quality.times(1.0 - correction.share());
+    let quantity = |signal, value| Computed::quantity(signal, value, AbsentReason::Unknown, quality);
+    vec![quantity("prv-sdnn", time.as_ref().map(|t| t.sdnn)), quantity("prv-rmssd", time.as_ref().map(|t| t.rmssd))]
+}
+
+/// Oxygen saturation, perfusion index and pulse rate from red and infrared light.
+///
+/// Without the sensor's curve there is no saturation: a curve of another sensor would give a wrong one.
+pub(super) fn saturation(window: &WindowView<'_>) -> Vec<Computed> {
+    let rate = metric::pulse_rate(&pulses_in_seconds(window), 1.0);
+    let mut computed = per_minute("pulse-rate", window, rate.map(|r| (r.per_minute, r.quality)));
+    let Some(block) = window.samples.filter(|_| window.coverage >= MIN_COVERAGE) else { return computed };
+    let (red, infrared, pulses) = (block.channel(1 - INFRARED), block.channel(INFRARED), pulses_in(window, block));
+    let found = window.calibration.and_then(|curve| {
+        let curve = Calibration { constant: curve.constant, linear: curve.linear, quadratic: curve.quadratic };
+        spo2::saturation(&red, &infrared, block.rate_hz, &pulses, &curve)
+    });
+    let absent = if window.calibration.is_some() { AbsentReason::Error } else { AbsentReason::NotPerformed };
+    let quality = window.quality.times(found.map_or(1.0, |f| f.quality));
+    computed.push(Computed::quantity("spo2", found.map(|f| f.percent), absent, quality));
+    let perfusion = pulse_perfusion::perfusion_index(&infrared, &pulses);
+    computed.push(Computed::quantity("perfusion-index", perfusion, AbsentReason::Error, window.quality));
+    computed
+}
+
+/// The window's pulses, counted in seconds from the first.
+fn pulses_in_seconds(window: &WindowView<'_>) -> Vec<DetectedPulse> {
+    let Some(first) = window.beats.first() else { return Vec::new() };
+    pulses(window, |at| at.seconds_since(first.at))
+}
+
+/// The window's pulses, counted in samples of the block.
+pub(super) fn pulses_in(window: &WindowView<'_>, block: &SampleBlock) -> Vec<DetectedPulse> {
+    pulses(window, |at| at.seconds_since(block.start) * block.rate_hz)
+}
+
+fn pulses(window: &WindowView<'_>, place: impl Fn(crate::time::Instant) -> f64) -> Vec<DetectedPulse> {
+    let pulse = |beat: &crate::signal::Beat| DetectedPulse {
+        sample: place(beat.at),
+        quality: beat.quality.index() as f32,
+        after_gap: beat.interval_ms.is_none(),
+    };
+    window.beats.iter().map(pulse).collect()
+}
