@@ -70,7 +70,7 @@ fn signal(
             let values: Vec<f32> =
                 values.into_iter().map(|v| v.map_or(f32::NAN, |v| conversion.apply(v) as f32)).collect();
             let dimensions = dimensions(row);
-            if values.len() % dimensions != 0 {
+            if !values.len().is_multiple_of(dimensions) {
                 return Err(format!("{} has {dimensions} values at each moment; these are no multiple", row.code));
             }
             readings.push(Reading::Samples(SampleBlock {

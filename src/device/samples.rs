@@ -41,7 +41,7 @@ pub(super) fn check<'a>(samples: &Samples, registry: &'a Registry) -> Result<Che
                 return Err(PacketError::at(format!("samples.values[{index}]"), "is too large for a sample"));
             }
             let dimensions = dimensions(row);
-            if samples.values.len() % dimensions != 0 {
+            if !samples.values.len().is_multiple_of(dimensions) {
                 let problem = format!("{} has {dimensions} values at each moment; these are no multiple", row.code);
                 return Err(PacketError::at("samples.values", problem));
             }
