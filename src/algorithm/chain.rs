@@ -260,7 +260,8 @@ impl Chain {
         }
         self.given.extend(measured.iter().map(source));
         for (row, beats) in self.runs(rows.registry, window, seconds) {
-            measured.extend(self.run(rows, row, window, &beats, &[], block.as_ref()));
+            let material = Material { beats: &beats, samples: block.as_ref(), ..Material::default() };
+            measured.extend(self.run(rows, row, window, &material));
         }
         measured
     }
@@ -269,29 +270,21 @@ impl Chain {
     fn judge(&mut self, rows: Rows<'_>, number: usize, window: &Window) -> Vec<Measured> {
         let watch = &self.watches[number];
         let Some(row) = rows.registry.algorithms.get(&watch.row) else { return Vec::new() };
-        let verdicts: Vec<Verdict> =
-            watch.verdicts.iter().filter(|v| window.interval.contains(v.at)).copied().collect();
-        self.run(rows, row, window, &[], &verdicts, None)
+        let (verdicts, before) = watch.about(window.interval);
+        self.run(rows, row, window, &Material { verdicts: &verdicts, before, ..Material::default() })
     }
 
-    fn run(
-        &mut self,
-        rows: Rows<'_>,
-        row: &Algorithm,
-        window: &Window,
-        beats: &[Beat],
-        verdicts: &[Verdict],
-        samples: Option<&SampleBlock>,
-    ) -> Vec<Measured> {
+    fn run(&mut self, rows: Rows<'_>, row: &Algorithm, window: &Window, material: &Material<'_>) -> Vec<Measured> {
         let Some(native) = native::find(&row.native) else { return Vec::new() };
         let view = WindowView {
             interval: window.interval,
-            beats,
-            verdicts,
-            samples,
+            beats: material.beats,
+            verdicts: material.verdicts,
+            before: material.before,
+            samples: material.samples,
             calibration: rows.model.and_then(|m| m.calibration(&row.id)),
             quality: window.quality(),
-            coverage: self.coverage(window, beats),
+            coverage: self.coverage(window, material.beats),
         };
         let derived_from: Vec<Source> = self
             .given
@@ -374,6 +367,15 @@ impl Chain {
             self.given.pop_front();
         }
     }
+}
+
+/// What a row works on, besides the window itself.
+#[derive(Default)]
+struct Material<'a> {
+    beats: &'a [Beat],
+    verdicts: &'a [Verdict],
+    before: Option<Verdict>,
+    samples: Option<&'a SampleBlock>,
 }
 
 /// The rows that read a signal.

@@ -10,7 +10,7 @@ use super::native::{Follower, Verdict, find};
 use crate::id::SignalCode;
 use crate::registry::{Algorithm, Registry};
 use crate::signal::Beat;
-use crate::time::Instant;
+use crate::time::{Instant, Interval};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Watch {
@@ -19,7 +19,9 @@ pub(super) struct Watch {
     /// What it follows.
     pub(super) input: SignalCode,
     pub(super) lane: Lane,
-    pub(super) verdicts: VecDeque<Verdict>,
+    verdicts: VecDeque<Verdict>,
+    /// The last verdict that was dropped.
+    before: Option<Verdict>,
     follower: Follower,
 }
 
@@ -33,7 +35,7 @@ impl Watch {
     fn new(row: &Algorithm) -> Option<Self> {
         let follower = find(&row.native)?.follower?();
         let (input, lane) = (row.input.clone(), Lane::new(row.window_s));
-        Some(Self { row: row.id.clone(), input, lane, verdicts: VecDeque::new(), follower })
+        Some(Self { row: row.id.clone(), input, lane, verdicts: VecDeque::new(), before: None, follower })
     }
 
     pub(super) fn push(&mut self, beat: &Beat) {
@@ -53,11 +55,17 @@ impl Watch {
         self.verdicts.extend(verdicts);
     }
 
+    /// What was said about the time in a window, and the last before it.
+    pub(super) fn about(&self, window: Interval) -> (Vec<Verdict>, Option<Verdict>) {
+        let before = self.verdicts.iter().rfind(|v| v.at < window.start).copied().or(self.before);
+        (self.verdicts.iter().filter(|v| window.contains(v.at)).copied().collect(), before)
+    }
+
     /// Drops what no open window can need.
     pub(super) fn forget(&mut self) {
         let Some(needed) = self.lane.oldest_start() else { return };
         while self.verdicts.front().is_some_and(|v| v.at < needed) {
-            self.verdicts.pop_front();
+            self.before = self.verdicts.pop_front();
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::time::{Instant, MICROS};
 /// Silence after which what came before is judged by itself: longer than any pause of a beating heart.
 const SILENCE: i64 = 10 * MICROS;
 
+/// Code of a rate within its limits.
+pub(super) const NORMAL_RATE: &str = "normal-rate";
+
 /// What a follower says about one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -39,6 +42,16 @@ pub enum Event {
 }
 
 impl Event {
+    /// The state of the rate it leads to, a code in the value list of `rate-state`; none for what is about the rhythm.
+    pub fn rate_state(self) -> Option<&'static str> {
+        match self {
+            Self::BradycardiaOnset => Some("bradycardia"),
+            Self::TachycardiaOnset => Some("tachycardia"),
+            Self::BradycardiaOffset | Self::TachycardiaOffset => Some(NORMAL_RATE),
+            Self::FibrillationOnset | Self::FibrillationOffset => None,
+        }
+    }
+
     /// The code in the value list of `rhythm-event`.
     pub fn code(self) -> &'static str {
         match self {

@@ -1,9 +1,12 @@
 //! What the intervals between beats say: rate, variability, rhythm.
 
+use std::collections::BTreeMap;
+
 use afferent_metrics::hrv::{self, NnInterval};
 use afferent_metrics::rr::{self, Kind, RrInterval};
 use afferent_metrics::{autonomic_state, heart_rate};
 
+use super::follower::NORMAL_RATE;
 use super::{Computed, MIN_COVERAGE, WindowView, per_minute};
 use crate::signal::{AbsentReason, Beat, Value};
 
@@ -68,8 +71,27 @@ pub(super) fn rhythm(window: &WindowView<'_>) -> Vec<Computed> {
     computed
 }
 
+/// The state of the rate that lasted longest in the window, and where episodes began and ended.
+pub(super) fn rate_state(window: &WindowView<'_>) -> Vec<Computed> {
+    if window.coverage < MIN_COVERAGE {
+        return Vec::new();
+    }
+    let mut state = window.before.and_then(|v| v.event?.rate_state()).unwrap_or(NORMAL_RATE);
+    let mut since = window.interval.start;
+    let mut lasted: BTreeMap<&str, i64> = BTreeMap::new();
+    let changes = window.verdicts.iter().filter_map(|v| Some((v.at, v.event?.rate_state()?)));
+    for (at, next) in changes.chain([(window.interval.end, state)]) {
+        *lasted.entry(state).or_default() += at.0 - since.0;
+        (state, since) = (next, at);
+    }
+    let longest = lasted.into_iter().max_by_key(|(_, micros)| *micros).map_or(NORMAL_RATE, |(state, _)| state);
+    let mut computed = vec![Computed::new("rate-state", Value::Concept(longest.to_owned()), window.quality)];
+    computed.extend(events(window));
+    computed
+}
+
 /// Beginnings and ends of episodes in the window.
-pub(super) fn events(window: &WindowView<'_>) -> Vec<Computed> {
+fn events(window: &WindowView<'_>) -> Vec<Computed> {
     let event = |code: &'static str, at| Computed {
         at: Some(at),
         ..Computed::new("rhythm-event", Value::Concept(code.to_owned()), window.quality)

@@ -41,7 +41,7 @@ pub static NATIVE: &[Native] = &[
     of("heart-rate", heart::heart_rate),
     of("hrv", heart::variability),
     Native { follower: Some(follower::fibrillation), ..of("atrial-fibrillation", heart::rhythm) },
-    Native { follower: Some(follower::rate_episodes), ..of("rate-episodes", heart::events) },
+    Native { follower: Some(follower::rate_episodes), ..of("rate-episodes", heart::rate_state) },
     Native { detector: Some(detector::ppg), ..of("ppg-pulses", pulse::pulse_rate) },
     of("prv", pulse::variability),
     Native { samples: true, ..of("ppg-respiration", respiration::from_pulse_wave) },
@@ -81,6 +81,8 @@ pub struct WindowView<'a> {
     pub beats: &'a [Beat],
     /// What the follower said about the time in it.
     pub verdicts: &'a [Verdict],
+    /// The last it said before.
+    pub before: Option<Verdict>,
     /// Its samples, for algorithms that want them.
     pub samples: Option<&'a SampleBlock>,
     /// The sensor's curve for this algorithm, where the device's model has one.

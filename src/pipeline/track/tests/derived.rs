@@ -124,10 +124,19 @@ fn atrial_fibrillation_is_a_state_a_burden_and_two_events() {
 fn a_racing_heart_is_an_episode_from_where_the_rate_crossed_the_limit() {
     let heart = Heart::new(|t| if (120.0..240.0).contains(&t) { 130.0 } else { 75.0 }, 420.0);
     let measured = Wave::new("ecg", "mV", 250.0, 400, |t| heart.ecg(t)).measured();
-    let of: Vec<&Measured> =
-        measured.iter().filter(|m| m.algorithm.as_ref().is_some_and(|a| a.id == "rate-episodes")).collect();
-    let events: Vec<(&Value, f64)> = of.iter().map(|m| (&m.value, (m.interval.start.0 - START) as f64 / 1e6)).collect();
-    assert_eq!(events.len(), 2, "{events:?}, rates {:?}", quantities(&measured, "heart-rate"));
+    near(&quantities(&measured, "heart-rate"), &[75.0, 75.0, 130.0, 130.0, 75.0, 75.0], 2.0);
+    assert_eq!(
+        codes(&measured, "rate-state"),
+        ["normal-rate", "normal-rate", "tachycardia", "tachycardia", "normal-rate", "normal-rate"]
+    );
+    let events: Vec<(&Value, f64)> = measured
+        .iter()
+        .filter(|m| {
+            m.signal.as_str() == "rhythm-event" && m.algorithm.as_ref().is_some_and(|a| a.id == "rate-episodes")
+        })
+        .map(|m| (&m.value, (m.interval.start.0 - START) as f64 / 1e6))
+        .collect();
+    assert_eq!(events.len(), 2, "{events:?}");
     assert_eq!(events[0].0, &Value::Concept("tachycardia-onset".to_owned()));
     assert_eq!(events[1].0, &Value::Concept("tachycardia-offset".to_owned()));
     assert!((events[0].1 - 120.0).abs() < 8.0 && (events[1].1 - 240.0).abs() < 8.0, "{events:?}");
