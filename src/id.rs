@@ -90,6 +90,20 @@ id_type!(
     SignalCode, "signal", 64, "-"
 );
 
+impl DeviceKey {
+    /// Stands for several devices together; no device can have this name.
+    pub fn together() -> Self {
+        Self("*".to_owned())
+    }
+}
+
+impl StreamName {
+    /// Stands for all the streams of a patient together.
+    pub fn of_patient(patient: &ResourceId) -> Self {
+        Self(patient.as_str().to_owned())
+    }
+}
+
 /// Namespace of every computed id: the UUIDv5 of the canonical base in the URL namespace.
 fn namespace() -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, CANONICAL_BASE.as_bytes())

@@ -319,7 +319,7 @@ impl Chain {
             Input::Waveform { stages, .. } => {
                 for stage in stages {
                     let Some(own) = registry.algorithms.get(&stage.algorithm.id) else { continue };
-                    let readers = registry.algorithms.values().filter(|row| own.outputs.contains(&row.input));
+                    let readers = own.outputs.iter().flat_map(|output| reading(registry, output));
                     let beats = inside(&stage.beats, window.interval);
                     runs.extend(std::iter::once(own).chain(readers).filter(due).map(|row| (row, beats.clone())));
                 }
@@ -383,7 +383,7 @@ fn reading<'a, 's>(
     registry: &'a Registry,
     signal: &'s SignalCode,
 ) -> impl Iterator<Item = &'a Algorithm> + use<'a, 's> {
-    registry.algorithms.values().filter(move |row| &row.input == signal)
+    registry.algorithms.values().filter(move |row| &row.input == signal && row.with.is_empty())
 }
 
 /// Whether a row follows events across windows instead of computing from whole ones.
@@ -458,7 +458,7 @@ fn device_value(signal: &SignalCode, window: &Window, value: Value) -> Measured 
 
 fn source(measured: &Measured) -> Source {
     let algorithm: Option<AlgorithmRef> = measured.algorithm.clone();
-    Source { signal: measured.signal.clone(), interval: measured.interval, algorithm }
+    Source { signal: measured.signal.clone(), interval: measured.interval, algorithm, stream: None }
 }
 
 fn overlaps(a: Interval, b: Interval) -> bool {

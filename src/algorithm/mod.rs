@@ -1,6 +1,7 @@
 //! Algorithms on streams: the table of built-in ones, and the chain that runs a signal's algorithms over event-time windows.
 
 mod chain;
+pub mod composite;
 mod lane;
 mod native;
 mod recorder;

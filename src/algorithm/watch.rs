@@ -28,7 +28,7 @@ pub(super) struct Watch {
 impl Watch {
     /// The watches on a signal.
     pub(super) fn on(registry: &Registry, signal: &SignalCode) -> Vec<Self> {
-        let rows = registry.algorithms.values().filter(|row| &row.input == signal);
+        let rows = registry.algorithms.values().filter(|row| &row.input == signal && row.with.is_empty());
         rows.filter_map(Self::new).collect()
     }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Parts;
+use super::{Parts, together};
+use crate::id::TenantId;
 use crate::store::Commit;
 
 /// Commits waiting before workers wait.
@@ -43,9 +44,15 @@ async fn run(parts: Parts, mut queue: mpsc::Receiver<Finished>) {
 
 /// Stores, however long it takes: the workers' states have moved on, so nothing of this may be dropped.
 async fn store(parts: &Parts, commits: Vec<Commit>) {
+    let together = |tenant: &TenantId, bodies: &[Vec<u8>]| {
+        together::resources(&parts.registry, &parts.organization, tenant, bodies).unwrap_or_else(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "what streams give together cannot be projected");
+            Vec::new()
+        })
+    };
     let mut pause = Duration::from_millis(50);
     loop {
-        match parts.store.commit(commits.clone()).await {
+        match parts.store.commit(commits.clone(), &together).await {
             Ok(done) => {
                 parts.telemetry.upserted(done.created, done.updated, done.unchanged);
                 return;

@@ -9,6 +9,7 @@
 mod committer;
 mod progress;
 mod tail;
+mod together;
 mod track;
 mod worker;
 

@@ -200,7 +200,7 @@ impl Track {
             original,
         };
         let packets = PacketRange::of(seen.sequence, &seen.sha256);
-        Batch { origin: self.origin.clone(), window: interval, packets, measured: vec![measured] }
+        Batch { origin: self.origin.clone(), window: interval, packets, measured: vec![measured], sources: Vec::new() }
     }
 
     fn batches(&self, closed: Vec<Closed>) -> Vec<Batch> {
@@ -209,6 +209,7 @@ impl Track {
             window: closed.window,
             packets: closed.packets,
             measured: closed.measured,
+            sources: Vec::new(),
         };
         closed.into_iter().map(batch).collect()
     }

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::committer::Finished;
-use super::{Parts, Work};
+use super::{Parts, Work, together};
 use crate::algorithm::PacketSeen;
 use crate::fhir::Element;
 use crate::packet::RawPacket;
@@ -200,7 +200,8 @@ impl Worker {
         };
         let tenant = live.track.tenant().clone();
         let resources = self.project(entry, &batches);
-        Some(Commit { tenant, resources, checkpoint })
+        let contributions = batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect();
+        Some(Commit { tenant, resources, contributions, checkpoint })
     }
 
     fn project(&mut self, entry: &Entry, batches: &[Batch]) -> Vec<Resource> {

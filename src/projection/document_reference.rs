@@ -137,7 +137,12 @@ fn document_type(row: &Signal, form: &SampledData) -> Option<Value> {
 
 /// The waveform's Observation, and those computed from it that are no vital signs (those point here).
 fn related(context: &Context<'_>, waveform: &Measured) -> Vec<Element> {
-    let own = |m: &Measured| Source { signal: m.signal.clone(), interval: m.interval, algorithm: m.algorithm.clone() };
+    let own = |m: &Measured| Source {
+        signal: m.signal.clone(),
+        interval: m.interval,
+        algorithm: m.algorithm.clone(),
+        stream: None,
+    };
     let source = own(waveform);
     let computed = context.batch.measured.iter().filter(|m| {
         let vital = context.registry.signal(&m.signal).is_some_and(|row| row.category == Category::VitalSigns);

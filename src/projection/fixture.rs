@@ -55,7 +55,7 @@ pub(super) fn measured(signal: &str, interval: Interval, value: Value) -> Measur
 
 pub(super) fn batch(stream: &str, window: Interval, measured: Vec<Measured>) -> Batch {
     let packets = PacketRange { first: 17, last: 76, count: 60, chain: [7; 32] };
-    Batch { origin: origin(stream), window, packets, measured }
+    Batch { origin: origin(stream), window, packets, measured, sources: Vec::new() }
 }
 
 fn point(interval: Interval) -> Interval {
@@ -64,7 +64,7 @@ fn point(interval: Interval) -> Interval {
 
 /// The source that names a measurement.
 pub(super) fn source(of: &Measured) -> Source {
-    Source { signal: of.signal.clone(), interval: of.interval, algorithm: of.algorithm.clone() }
+    Source { signal: of.signal.clone(), interval: of.interval, algorithm: of.algorithm.clone(), stream: None }
 }
 
 fn derived(

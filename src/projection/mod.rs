@@ -29,6 +29,8 @@ pub use organization::Organization;
 pub use patient::stub_patient;
 pub use served::served;
 
+use serde::{Deserialize, Serialize};
+
 use crate::fhir::make::{element, object, text, texts};
 use crate::fhir::{Element, Primitive, Value};
 use crate::id::{DeviceKey, EpisodeId, ResourceId, SignalCode, StreamName, TenantId};
@@ -38,7 +40,7 @@ use crate::signal::{AlgorithmRef, Measured, PacketRange, Quality, SampleBlock};
 use crate::time::Interval;
 
 /// Where measurements come from: one stream of one device on one patient.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Tenant.
     pub tenant: TenantId,
@@ -60,6 +62,17 @@ pub struct Origin {
     pub lead: Option<String>,
 }
 
+impl Origin {
+    /// The origin of what several streams of a patient and episode give together. Which of them it is may change when
+    /// more of them arrives, so identity must not hang on a device or stream.
+    #[must_use]
+    pub fn together(&self) -> Self {
+        let (tenant, patient, episode) = (self.tenant.clone(), self.patient.clone(), self.episode.clone());
+        let (device, stream) = (DeviceKey::together(), StreamName::of_patient(&patient));
+        Self { tenant, device, model: None, stream, patient, episode, firmware: None, sdk: None, lead: None }
+    }
+}
+
 /// Everything one stream gave for one window (or one scalar packet): what is stored in one transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
@@ -71,6 +84,27 @@ pub struct Batch {
     pub packets: PacketRange,
     /// What was measured.
     pub measured: Vec<Measured>,
+    /// The streams behind it, when several gave it together: `origin` names none of them then, see [`Origin::together`].
+    pub sources: Vec<Contributor>,
+}
+
+/// A stream's share in what several streams gave together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contributor {
+    /// The stream.
+    pub origin: Origin,
+    /// Its packets.
+    pub packets: PacketRange,
+}
+
+impl Batch {
+    /// The streams behind it.
+    pub(crate) fn contributors(&self) -> Vec<(&Origin, &PacketRange)> {
+        if self.sources.is_empty() {
+            return vec![(&self.origin, &self.packets)];
+        }
+        self.sources.iter().map(|s| (&s.origin, &s.packets)).collect()
+    }
 }
 
 /// Draws a strip: samples, paper, lead, quality; PNG bytes, or none when there is nothing to draw.
@@ -162,7 +196,8 @@ pub fn project(
     }
     let shown: Vec<_> = strips.iter().map(|(_, strip)| strip).collect();
 
-    let mut resources = vec![device::sensor(&context)];
+    // What several streams give together comes after what each gave, their sensors with it.
+    let mut resources = if batch.sources.is_empty() { vec![device::sensor(&context)] } else { Vec::new() };
     for algorithm in algorithms.iter().flatten() {
         resources.push(device::algorithm(&context, algorithm)?);
     }

@@ -194,8 +194,12 @@ fn derived_from(context: &Context<'_>, row: &Signal, measured: &Measured, strips
 
 /// `Observation/{id}` of a source.
 pub(crate) fn source_reference(context: &Context<'_>, source: &Source) -> String {
-    let origin = &context.batch.origin;
-    let id = identifier::observation_id(origin, &source.signal, source.interval, source.algorithm.as_ref());
+    let mut origin = std::borrow::Cow::Borrowed(&context.batch.origin);
+    if let Some((device, stream)) = &source.stream {
+        let origin = origin.to_mut();
+        (origin.device, origin.stream) = (device.clone(), stream.clone());
+    }
+    let id = identifier::observation_id(&origin, &source.signal, source.interval, source.algorithm.as_ref());
     format!("Observation/{id}")
 }
 

@@ -6,12 +6,12 @@
 use super::canonical::us_core;
 use super::narrative::narrative;
 use super::observation::source_reference;
-use super::{Context, extension, identifier, start};
+use super::{Context, Origin, extension, identifier, sensor_id, start};
 use crate::fhir::datatype::{coded, period, reference};
 use crate::fhir::make::{element, list, object, one, text};
 use crate::fhir::{Element, Value};
 use crate::resource::Resource;
-use crate::signal::{AlgorithmRef, Measured};
+use crate::signal::{AlgorithmRef, Measured, PacketRange};
 
 const DATA_OPERATION: &str = "http://terminology.hl7.org/CodeSystem/v3-DataOperation";
 const PARTICIPANT: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
@@ -55,7 +55,11 @@ fn agents(context: &Context<'_>, algorithm: Option<&AlgorithmRef>) -> Vec<Elemen
             ("onBehalfOf", on_behalf_of),
         ])
     };
-    let mut agents = vec![agent(PARTICIPANT, "author", "Author", &context.device_reference(None), true)];
+    let sensors = context.batch.contributors();
+    let mut sensors: Vec<String> = sensors.iter().map(|(of, _)| format!("Device/{}", sensor_id(of))).collect();
+    sensors.dedup();
+    let mut agents: Vec<Element> =
+        sensors.iter().map(|sensor| agent(PARTICIPANT, "author", "Author", sensor, true)).collect();
     agents.extend(
         algorithm.map(|a| agent(PARTICIPANT, "assembler", "Assembler", &context.device_reference(Some(a)), true)),
     );
@@ -70,11 +74,11 @@ fn entities(context: &Context<'_>, measured: &[&Measured]) -> Vec<Element> {
     sources.retain(|s| seen.insert(s.clone()));
     let derivation =
         sources.iter().map(|s| element([("role", text("derivation")), ("what", Some(Value::Element(reference(s))))]));
-    std::iter::once(packets(context)).chain(derivation).collect()
+    let contributors = context.batch.contributors();
+    contributors.into_iter().map(|(origin, range)| packets(origin, range)).chain(derivation).collect()
 }
 
-fn packets(context: &Context<'_>) -> Element {
-    let (origin, packets) = (&context.batch.origin, &context.batch.packets);
+fn packets(origin: &Origin, packets: &PacketRange) -> Element {
     let value = format!("{}/{}/{}-{}", origin.device, origin.stream, packets.first, packets.last);
     let what = object([
         ("identifier", Some(Value::Element(identifier::identifier("packet", &value)))),

@@ -23,6 +23,9 @@ pub struct Algorithm {
     pub native: String,
     /// The signal it reads.
     pub input: SignalCode,
+    /// Further signals it needs, from any stream of the same patient and episode; it runs when all are there.
+    #[serde(default)]
+    pub with: Vec<SignalCode>,
     /// The signals it writes.
     pub outputs: Vec<SignalCode>,
     /// Seconds in a window. Windows follow one another without overlap, counted from 1970.
@@ -30,6 +33,16 @@ pub struct Algorithm {
 }
 
 impl Algorithm {
+    /// Whether it needs what several streams give.
+    pub fn is_composite(&self) -> bool {
+        !self.with.is_empty()
+    }
+
+    /// Every signal it reads.
+    pub fn inputs(&self) -> impl Iterator<Item = &SignalCode> {
+        std::iter::once(&self.input).chain(&self.with)
+    }
+
     /// Id and version.
     pub fn reference(&self) -> AlgorithmRef {
         AlgorithmRef { id: self.id.clone(), version: self.version.clone() }

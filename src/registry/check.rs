@@ -105,10 +105,14 @@ fn check_signal(row: &Signal) -> Result<(), String> {
 }
 
 fn check_algorithm(registry: &Registry, row: &Algorithm) -> Result<(), String> {
-    for code in std::iter::once(&row.input).chain(&row.outputs) {
+    for code in row.inputs().chain(&row.outputs) {
         if !registry.signals.contains_key(code) {
             return Err(format!("no signal row {code}"));
         }
+    }
+    let series = |code| registry.signals.get(code).is_some_and(|row| row.kind == Kind::Intervals);
+    if row.is_composite() && !row.inputs().all(series) {
+        return Err("with: streams are brought together by series of intervals only".to_owned());
     }
     if row.outputs.is_empty() {
         return Err("outputs: at least one signal".to_owned());

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Quality, SampleBlock};
-use crate::id::SignalCode;
+use crate::id::{DeviceKey, SignalCode, StreamName};
 use crate::time::{Instant, Interval};
 
 /// An algorithm in the version that ran: projected to `Device` (type software) and `Observation.method`.
@@ -80,6 +80,8 @@ pub struct Source {
     pub interval: Interval,
     /// The algorithm that made it; none for what the device measured itself.
     pub algorithm: Option<AlgorithmRef>,
+    /// The stream it is of, where that is not the measurement's own.
+    pub stream: Option<(DeviceKey, StreamName)>,
 }
 
 /// The packets behind a measurement: a run of one stream's sequence numbers.

@@ -2,6 +2,7 @@
 
 use sqlx::Row;
 
+use super::contribution::{self, Contribution};
 use super::journal::StreamId;
 use super::resource::{Upserted, upsert};
 use super::{Store, StoreError};
@@ -31,6 +32,8 @@ pub struct Commit {
     pub tenant: TenantId,
     /// What was projected.
     pub resources: Vec<Resource>,
+    /// What the stream has to offer to measurements that need several streams.
+    pub contributions: Vec<Contribution>,
     /// The state after.
     pub checkpoint: Checkpoint,
 }
@@ -39,16 +42,25 @@ pub struct Commit {
 const KEEP: i64 = 8;
 
 impl Store {
-    /// Stores resources and checkpoints, all or none.
+    /// Stores resources and checkpoints, all or none, and with them what `together` makes of the contributions that meet.
     ///
     /// # Errors
     /// The database failed; nothing was stored.
-    pub async fn commit(&self, commits: Vec<Commit>) -> Result<Upserted, StoreError> {
+    pub async fn commit(
+        &self,
+        commits: Vec<Commit>,
+        together: &(dyn Fn(&TenantId, &[Vec<u8>]) -> Vec<Resource> + Sync),
+    ) -> Result<Upserted, StoreError> {
         let mut tx = self.begin().await?;
         let now = self.clock.now();
         let mut total = Upserted::default();
         for commit in commits {
-            let done = upsert(&mut tx, &self.capability, &commit.tenant, commit.resources, now).await?;
+            let mut resources = commit.resources;
+            for meeting in contribution::keep(&mut tx, &commit.tenant, commit.contributions).await? {
+                let present = contribution::present(&mut tx, &commit.tenant, &meeting).await?;
+                resources.extend(together(&commit.tenant, &present));
+            }
+            let done = upsert(&mut tx, &self.capability, &commit.tenant, resources, now).await?;
             total.created += done.created;
             total.updated += done.updated;
             total.unchanged += done.unchanged;

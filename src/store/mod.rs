@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "the one home of SQL")]
 
 mod checkpoint;
+mod contribution;
 pub mod date;
 mod developer_key;
 mod device_link;
@@ -26,6 +27,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Executor};
 
 pub use checkpoint::{Checkpoint, Commit};
+pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
 pub use device_link::DeviceLink;
 pub use error::StoreError;

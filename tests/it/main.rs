@@ -20,3 +20,4 @@ mod licences;
 mod orphans;
 mod registry_row;
 mod replay_mitdb;
+mod together;

@@ -12,7 +12,8 @@ mod respiration;
 mod skin;
 mod smooth;
 
-use crate::registry::{Calibration, Registry};
+use super::composite::Part;
+use crate::registry::{Algorithm, Calibration, Registry};
 use crate::signal::{AbsentReason, Beat, Quality, SampleBlock, Value};
 use crate::time::{Instant, Interval};
 
@@ -33,6 +34,8 @@ pub struct Native {
     pub samples: bool,
     /// What a closed window gives: signal code, value, quality.
     pub compute: fn(&WindowView<'_>) -> Vec<Computed>,
+    /// What a window gives together with those of other streams: one part for each of the row's inputs, in their order.
+    pub compose: Option<fn(&[&Part]) -> Vec<Computed>>,
 }
 
 /// Every built-in algorithm.
@@ -44,6 +47,7 @@ pub static NATIVE: &[Native] = &[
     Native { follower: Some(follower::rate_episodes), ..of("rate-episodes", heart::rate_state) },
     Native { detector: Some(detector::ppg), ..of("ppg-pulses", pulse::pulse_rate) },
     of("prv", pulse::variability),
+    Native { compose: Some(pulse::arrival), ..of("pulse-arrival-time", |_| Vec::new()) },
     Native { samples: true, ..of("ppg-respiration", respiration::from_pulse_wave) },
     Native { detector: Some(detector::infrared), samples: true, ..of("spo2", pulse::saturation) },
     Native { detector: Some(detector::breath_detector), ..of("breaths", respiration::from_breaths) },
@@ -59,13 +63,20 @@ pub static NATIVE: &[Native] = &[
 
 /// An algorithm that computes from closed windows alone.
 const fn of(name: &'static str, compute: fn(&WindowView<'_>) -> Vec<Computed>) -> Native {
-    Native { name, detector: None, follower: None, samples: false, compute }
+    Native { name, detector: None, follower: None, samples: false, compute, compose: None }
 }
 
-/// Says which registry rows name no built-in algorithm.
+/// Says which registry rows name no built-in algorithm, or one that works on other inputs.
 pub fn check(registry: &Registry) -> Vec<String> {
-    let unknown = registry.algorithms.values().filter(|row| find(&row.native).is_none());
-    unknown.map(|row| format!("algorithm/{}: native: there is no built-in {}", row.id, row.native)).collect()
+    let problem = |row: &Algorithm| match find(&row.native) {
+        None => Some(format!("algorithm/{}: native: there is no built-in {}", row.id, row.native)),
+        Some(native) if native.compose.is_some() != row.is_composite() => {
+            let needs = if row.is_composite() { "one stream" } else { "several streams" };
+            Some(format!("algorithm/{}: with: {} works on {needs}", row.id, row.native))
+        }
+        Some(_) => None,
+    };
+    registry.algorithms.values().filter_map(problem).collect()
 }
 
 pub(super) fn find(name: &str) -> Option<&'static Native> {

@@ -2,11 +2,12 @@
 
 use afferent_dsp::ppg::DetectedPulse;
 use afferent_metrics::spo2::{self, Calibration};
-use afferent_metrics::{hrv, pulse_perfusion, pulse_rate as metric, rr};
+use afferent_metrics::{hrv, pulse_arrival_time, pulse_perfusion, pulse_rate as metric, rr};
 
 use super::detector::INFRARED;
 use super::{Computed, MIN_COVERAGE, WindowView, per_minute};
-use crate::signal::{AbsentReason, SampleBlock, Value};
+use crate::algorithm::composite::Part;
+use crate::signal::{AbsentReason, Quality, SampleBlock, Value};
 
 /// Pulse rate variability of five minutes needs most of them, as heart rate variability does.
 const MIN_PRV_COVERAGE: f64 = 0.8;
@@ -51,6 +52,18 @@ pub(super) fn saturation(window: &WindowView<'_>) -> Vec<Computed> {
     let perfusion = pulse_perfusion::perfusion_index(&infrared, &pulses);
     computed.push(Computed::quantity("perfusion-index", perfusion, AbsentReason::Error, window.quality));
     computed
+}
+
+/// Pulse arrival time from the beats of an ECG and the pulses of a photoplethysmogram over the same window.
+pub(super) fn arrival(parts: &[&Part]) -> Vec<Computed> {
+    let [beats, pulses] = parts else { return Vec::new() };
+    let start = beats.window.start;
+    let seconds = |part: &Part| part.beats.iter().map(|b| b.at.seconds_since(start)).collect::<Vec<f64>>();
+    let arrivals = pulse_arrival_time::arrivals(&seconds(beats), &seconds(pulses));
+    let found = pulse_arrival_time::summarize(&arrivals, beats.beats.len());
+    let quality = beats.quality.index().min(pulses.quality.index()) * found.map_or(1.0, |f| f.quality);
+    let median = found.map(|f| f.median_ms);
+    vec![Computed::quantity("pulse-arrival-time", median, AbsentReason::Error, Quality::new(quality))]
 }
 
 /// The window's pulses, counted in seconds from the first.
