@@ -16,6 +16,7 @@ mod index;
 mod journal;
 mod read;
 mod resource;
+mod retract;
 pub mod search;
 mod sql;
 mod table;

@@ -1,16 +1,17 @@
 //! Resources in: upserts with versions. The tail decides what is a change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Any, Row as _, Transaction};
 
 use super::date::Span;
 use super::index::Index;
+use super::retract;
 use super::sql::{Row, Sql, Value, pieces};
 use super::table::Table;
 use super::{Store, StoreError};
 use crate::capability::{Capability, ResourceRow};
-use crate::fhir::{Element, json, stored};
+use crate::fhir::{Element, json, read, stored};
 use crate::id::TenantId;
 use crate::resource::Resource;
 use crate::time::Instant;
@@ -35,6 +36,8 @@ pub struct Upserted {
 /// A resource ready to be written.
 struct Prepared {
     id: String,
+    /// What a Provenance is about.
+    targets: Vec<String>,
     tail: Vec<u8>,
     index: Index,
 }
@@ -70,7 +73,7 @@ impl Store {
     }
 }
 
-/// Stores resources as part of `tx`. Same tail as stored: nothing happens. Different: one version more, the old one to history.
+/// Stores resources as part of `tx`, and takes back what they say no longer: see [`super::retract`].
 pub(in crate::store) async fn upsert(
     tx: &mut Transaction<'_, Any>,
     capability: &Capability,
@@ -78,14 +81,36 @@ pub(in crate::store) async fn upsert(
     resources: Vec<Resource>,
     now: Instant,
 ) -> Result<Upserted, StoreError> {
+    let written: BTreeSet<String> = resources.iter().map(Resource::reference).collect();
+    let (mut upserted, dropped) = upsert_as_they_are(tx, capability, tenant, resources, now).await?;
+    let retracted = retract::retracted(tx, tenant, dropped, &written).await?;
+    let (more, _) = upsert_as_they_are(tx, capability, tenant, retracted, now).await?;
+    upserted.updated += more.updated;
+    Ok(upserted)
+}
+
+/// Same tail as stored: nothing happens. Different: one version more, the old one to history.
+async fn upsert_as_they_are(
+    tx: &mut Transaction<'_, Any>,
+    capability: &Capability,
+    tenant: &TenantId,
+    resources: Vec<Resource>,
+    now: Instant,
+) -> Result<(Upserted, Vec<String>), StoreError> {
     let now = now.0.div_euclid(1000) * 1000; // meta.lastUpdated has milliseconds
     let mut kinds: BTreeMap<String, Vec<Prepared>> = BTreeMap::new();
     for resource in resources {
         let index = Index::of(capability.resource(&resource.kind), &resource.element);
-        let prepared = Prepared { id: resource.id.into(), tail: stored::tail(resource.element)?, index };
+        let targets = match resource.kind.as_str() {
+            "Provenance" => {
+                read::strings(&resource.element, "target.reference").into_iter().map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        };
+        let prepared = Prepared { id: resource.id.into(), targets, tail: stored::tail(resource.element)?, index };
         kinds.entry(resource.kind).or_default().push(prepared);
     }
-    let mut upserted = Upserted::default();
+    let (mut upserted, mut dropped) = (Upserted::default(), Vec::new());
     for (kind, prepared) in kinds {
         upsert_kind(
             tx,
@@ -93,11 +118,11 @@ pub(in crate::store) async fn upsert(
             (Table::of(&kind), capability.resource(&kind)),
             last_of_each(prepared),
             now,
-            &mut upserted,
+            (&mut upserted, &mut dropped),
         )
         .await?;
     }
-    Ok(upserted)
+    Ok((upserted, dropped))
 }
 
 /// The last of those with the same id, in the order of the first.
@@ -121,7 +146,7 @@ async fn upsert_kind(
     (table, row): (Table<'_>, Option<&ResourceRow>),
     prepared: Vec<Prepared>,
     now: i64,
-    upserted: &mut Upserted,
+    (upserted, dropped): (&mut Upserted, &mut Vec<String>),
 ) -> Result<(), StoreError> {
     let current = current(tx, tenant, table, &prepared).await?;
     let mut new = Vec::new();
@@ -132,6 +157,9 @@ async fn upsert_kind(
             Some(current) if current.tail == one.tail => upserted.unchanged += 1,
             Some(current) => {
                 upserted.updated += 1;
+                if !one.targets.is_empty() {
+                    dropped.extend(retract::dropped(&whole(table.kind, &current.tail)?, &one.targets));
+                }
                 replace(tx, tenant, table, row, current, &one, now).await?;
                 terms.push((current.row_id, one.index));
             }
@@ -146,7 +174,7 @@ async fn upsert_kind(
 }
 
 /// A stored resource as an element, its head left at zero.
-fn whole(kind: &str, tail: &[u8]) -> Result<Element, StoreError> {
+pub(in crate::store) fn whole(kind: &str, tail: &[u8]) -> Result<Element, StoreError> {
     let mut bytes = Vec::with_capacity(tail.len() + 128);
     stored::write(&mut bytes, kind, "0", 0, "1970-01-01T00:00:00.000Z", tail);
     json::parse(&bytes).map_err(|_| StoreError::Damaged { what: "resource" })
@@ -281,11 +309,47 @@ mod tests {
         assert!(store.read(&super::super::fixture::tenant("b"), "Observation", &id).await.unwrap().is_none());
     }
 
+    #[tokio::test]
+    async fn what_a_provenance_names_no_longer_was_an_error() {
+        let (_directory, store) = store().await;
+        let tenant = tenant("a");
+        let provenance = |targets: &[&str]| {
+            let targets: Vec<_> = targets.iter().map(|t| serde_json::json!({"reference": t})).collect();
+            let body = serde_json::json!({"resourceType": "Provenance", "id": "w1", "target": targets});
+            let element = json::parse(body.to_string().as_bytes()).unwrap();
+            Resource { kind: "Provenance".to_owned(), id: crate::id::ResourceId::new("w1").unwrap(), element }
+        };
+        let observation = |id| observation(id, "p1", "2026-01-18T14:00:00.000Z", "60");
+        let first = vec![observation("o1"), observation("o2"), provenance(&["Observation/o1", "Observation/o2"])];
+        store.put(&tenant, first).await.unwrap();
+        store.put(&tenant, vec![observation("o1"), provenance(&["Observation/o1"])]).await.unwrap();
+        let status = |id: &'static str| {
+            let (store, tenant) = (store.clone(), tenant.clone());
+            async move {
+                let id = crate::id::ResourceId::new(id).unwrap();
+                let stored = store.read(&tenant, "Observation", &id).await.unwrap().unwrap();
+                let json: serde_json::Value = serde_json::from_slice(&stored.json()).unwrap();
+                (stored.version, json["status"].as_str().unwrap().to_owned())
+            }
+        };
+        assert_eq!(status("o1").await, (1, "final".to_owned()));
+        assert_eq!(status("o2").await, (2, "entered-in-error".to_owned()));
+        // It is found again: it counts again.
+        let again = vec![observation("o2"), provenance(&["Observation/o1", "Observation/o2"])];
+        store.put(&tenant, again).await.unwrap();
+        assert_eq!(status("o2").await, (3, "final".to_owned()));
+    }
+
     #[test]
     fn the_last_of_two_counts() {
         let prepared = |id: &str, tail: u8| {
             let date = crate::store::date::Span { from: 0, until: 0 };
-            Prepared { id: id.to_owned(), tail: vec![tail], index: Index { subject: 0, date, terms: Vec::new() } }
+            Prepared {
+                id: id.to_owned(),
+                targets: Vec::new(),
+                tail: vec![tail],
+                index: Index { subject: 0, date, terms: Vec::new() },
+            }
         };
         let kept = last_of_each(vec![prepared("a", 1), prepared("b", 2), prepared("a", 3)]);
         assert_eq!(kept.iter().map(|p| (p.id.as_str(), p.tail[0])).collect::<Vec<_>>(), [("a", 3), ("b", 2)]);

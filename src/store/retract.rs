@@ -1,0 +1,50 @@
+//! What an algorithm no longer says about a window is taken back.
+//!
+//! When a window is computed anew, with a late packet or by a better version, most of what it gave is replaced in place.
+//! Something that happened at a moment of its own, such as the beginning of an episode, may not be found any more. The
+//! Provenance of the window names all that it gave: what a new version of it names no longer was an error, and stays with
+//! the status that says so. <https://hl7.org/fhir/R4/valueset-observation-status.html>
+
+use std::collections::BTreeSet;
+
+use sqlx::{Any, Row as _, Transaction};
+
+use super::StoreError;
+use super::resource::whole;
+use super::table::Table;
+use crate::fhir::{Element, make, read};
+use crate::id::{ResourceId, TenantId};
+use crate::resource::Resource;
+
+/// The references `before` names as targets and `after` does not.
+pub(super) fn dropped(before: &Element, after: &[String]) -> Vec<String> {
+    let targets = read::strings(before, "target.reference").into_iter();
+    targets.filter(|target| !after.iter().any(|a| a == target)).map(str::to_owned).collect()
+}
+
+/// The resources behind `references` with the status `entered-in-error`, but for those that are `written` right now.
+pub(super) async fn retracted(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    references: Vec<String>,
+    written: &BTreeSet<String>,
+) -> Result<Vec<Resource>, StoreError> {
+    let mut retracted = Vec::new();
+    for reference in references.into_iter().filter(|r| !written.contains(r)) {
+        let Some((kind, id)) = reference.split_once('/') else { continue };
+        let table = Table::of(kind);
+        let mut sql = super::sql::Sql::new("SELECT r.tail FROM ");
+        sql.push(table.name).push(" r WHERE ");
+        table.scope(&mut sql, "r", tenant);
+        sql.push(" AND r.id = ").bind(id);
+        let Some(row) = sql.query().fetch_optional(&mut **tx).await? else { continue };
+        let mut element = whole(kind, &row.try_get::<Vec<u8>, _>(0)?)?;
+        let Ok(id) = ResourceId::new(id) else { continue };
+        element.insert("id".to_owned(), make::text(id.as_str()).ok_or(StoreError::Damaged { what: "id" })?);
+        if let Some(status) = make::text("entered-in-error") {
+            element.insert("status".to_owned(), status);
+        }
+        retracted.push(Resource { kind: kind.to_owned(), id, element });
+    }
+    Ok(retracted)
+}
