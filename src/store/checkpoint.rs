@@ -38,6 +38,9 @@ pub struct Commit {
     pub checkpoint: Checkpoint,
 }
 
+/// What contributions to one window give together.
+pub type Together<'a> = &'a (dyn Fn(&TenantId, &[Vec<u8>]) -> Vec<Resource> + Sync);
+
 /// Checkpoints of a stream that are kept at least: the newest ones, for packets that come a little late.
 const KEEP: i64 = 8;
 
@@ -46,11 +49,7 @@ impl Store {
     ///
     /// # Errors
     /// The database failed; nothing was stored.
-    pub async fn commit(
-        &self,
-        commits: Vec<Commit>,
-        together: &(dyn Fn(&TenantId, &[Vec<u8>]) -> Vec<Resource> + Sync),
-    ) -> Result<Upserted, StoreError> {
+    pub async fn commit(&self, commits: Vec<Commit>, together: Together<'_>) -> Result<Upserted, StoreError> {
         let mut tx = self.begin().await?;
         let now = self.clock.now();
         let mut total = Upserted::default();

@@ -27,7 +27,7 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Executor};
 
-pub use checkpoint::{Checkpoint, Commit};
+pub use checkpoint::{Checkpoint, Commit, Together};
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
 pub use device_link::DeviceLink;

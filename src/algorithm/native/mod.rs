@@ -21,6 +21,9 @@ pub(super) use detector::Detected;
 pub(super) use detector::Detector;
 pub(super) use follower::{Follower, Verdict};
 
+/// One part of a window for each of a row's inputs to the window's values.
+pub type Compose = fn(&[&Part]) -> Vec<Computed>;
+
 /// A built-in algorithm.
 #[derive(Debug)]
 pub struct Native {
@@ -35,7 +38,7 @@ pub struct Native {
     /// What a closed window gives: signal code, value, quality.
     pub compute: fn(&WindowView<'_>) -> Vec<Computed>,
     /// What a window gives together with those of other streams: one part for each of the row's inputs, in their order.
-    pub compose: Option<fn(&[&Part]) -> Vec<Computed>>,
+    pub compose: Option<Compose>,
 }
 
 /// Every built-in algorithm.
