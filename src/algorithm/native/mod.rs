@@ -22,7 +22,7 @@ pub(super) use detector::Detector;
 pub(super) use follower::{Follower, Verdict};
 
 /// One part of a window for each of a row's inputs to the window's values.
-pub type Compose = fn(&[&Part]) -> Vec<Computed>;
+pub(super) type Compose = fn(&[&Part]) -> Vec<Computed>;
 
 /// A built-in algorithm.
 #[derive(Debug)]
