@@ -126,9 +126,9 @@ impl Ranking {
         let (mut hits, mut alarms) = (0.0, 0.0);
         for &(score, positive) in &self.0 {
             if positive {
-                hits += 1.0
+                hits += 1.0;
             } else {
-                alarms += 1.0
+                alarms += 1.0;
             }
             if hits / positives >= 1.0 - alarms / negatives {
                 return score;
