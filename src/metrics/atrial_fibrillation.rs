@@ -10,9 +10,9 @@
 //! first (see [`features`]): frequent extrasystoles are the chief cause of false alarms. The three weights are fitted
 //! by `examples/fit_rhythm`, which also prints what they are worth on records they have not seen.
 //!
-//! Onset and offset are the times of the first interval inside and the first outside of an episode, as seen from both
-//! sides, so they lie within half a window of the truth; they are *known* [`DELAY`] intervals later, half a minute at
-//! rest.
+//! Onset and offset are the times of the first interval inside and the first outside of an episode as seen from both
+//! sides, so they are not late: on the databases' longer episodes the median onset lies 5 intervals before the annotated
+//! one, the median offset 4 after. They are *known* [`DELAY`] intervals later, half a minute at rest.
 
 use crate::rr::RrInterval;
 use serde::{Deserialize, Serialize};
