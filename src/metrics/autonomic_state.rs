@@ -62,9 +62,9 @@ pub fn classify(time: &TimeDomain, frequency: &FrequencyDomain) -> Option<(f64, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hrv::SpectralMethod;
 
-    #[track_caller]
-    fn check(mean_nn: f64, rmssd: f64, hf_nu: f64, expected: Option<&str>) {
+    fn measures(mean_nn: f64, rmssd: f64, hf_nu: f64) -> (TimeDomain, FrequencyDomain) {
         let time = TimeDomain {
             mean_nn,
             sdnn: 50.0,
@@ -72,12 +72,27 @@ mod tests {
             sdsd: rmssd,
             pnn50: 10.0,
             pnn20: 30.0,
-            triangular_index: 10.0,
+            triangular_index: None,
             sd1: 30.0,
             sd2: 60.0,
         };
-        let frequency =
-            FrequencyDomain { vlf: 0.0, lf: 500.0, hf: 500.0, lf_hf: 1.0, lf_nu: 100.0 - hf_nu, hf_nu, span_s: 300.0 };
+        let frequency = FrequencyDomain {
+            method: SpectralMethod::Welch,
+            vlf: None,
+            lf: 500.0,
+            hf: 500.0,
+            total: None,
+            lf_hf: 1.0,
+            lf_nu: 100.0 - hf_nu,
+            hf_nu,
+            span_s: 290.0,
+        };
+        (time, frequency)
+    }
+
+    #[track_caller]
+    fn check(mean_nn: f64, rmssd: f64, hf_nu: f64, expected: Option<&str>) {
+        let (time, frequency) = measures(mean_nn, rmssd, hf_nu);
         assert_eq!(classify(&time, &frequency).map(|(_, state)| state.code()), expected);
     }
 
@@ -86,6 +101,17 @@ mod tests {
         check(926.0, 42.0, 40.0, Some("balanced"));
         check(600.0, 10.0, 10.0, Some("sympathetic-dominant"));
         check(1150.0, 90.0, 70.0, Some("parasympathetic-dominant"));
+    }
+
+    /// When this fails the output has changed: raise [`VERSION`] and note the new value beside it.
+    #[test]
+    fn output_changes_only_with_the_version() {
+        let index = |mean_nn: f64, rmssd: f64, hf_nu: f64| {
+            let (time, frequency) = measures(mean_nn, rmssd, hf_nu);
+            classify(&time, &frequency).map_or(f64::NAN, |(index, _)| index)
+        };
+        let sum = index(700.0, 15.0, 20.0) + 10.0 * index(980.0, 55.0, 47.0);
+        assert_eq!((VERSION, (sum * 1e6).round()), ("1.0.0", 4_349_428.0));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use crate::rr::{Kind, RrInterval, correct};
 use serde::{Deserialize, Serialize};
 
+/// Changes whenever the same intervals could give another rate or other episodes.
+pub const VERSION: &str = "1.1.0";
 /// Fewest intervals a rate is computed from.
 pub const FEWEST_INTERVALS: usize = 3;
 
@@ -24,35 +26,45 @@ pub fn mean_heart_rate(intervals: &[RrInterval]) -> Option<HeartRate> {
         return None;
     }
     let correction = correct(intervals);
-    let measured: f64 = intervals.iter().map(|interval| interval.ms).sum();
+    let measured: f64 = intervals.iter().filter(|interval| interval.is_sound()).map(|interval| interval.ms).sum();
     // Splitting and joining keep the sum; interpolation does not, and is not wanted here.
     let count = correction.intervals.len();
     let per_minute = 60_000.0 * count as f64 / measured;
     let repaired = correction.intervals.iter().filter(|i| matches!(i.kind, Kind::Missed | Kind::Extra)).count();
     let corrected = repaired as f64 / count as f64;
-    per_minute.is_finite().then_some(HeartRate { per_minute, intervals: count, corrected })
+    (count >= FEWEST_INTERVALS && per_minute.is_finite()).then_some(HeartRate {
+        per_minute,
+        intervals: count,
+        corrected,
+    })
 }
 
-/// Limits of the rate, in /min, and for how long it must be beyond them, in seconds.
+/// Limits of the rate, in /min, and for how long it must be beyond them, in seconds. The default is for adults at rest:
+/// athletes, children and sleepers need others.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     pub bradycardia_below: f64,
     pub tachycardia_above: f64,
     /// The rate must come back by this much before an episode ends, so that it does not flicker.
     pub hysteresis: f64,
+    /// Hold time, both for the onset and for the offset.
     pub sustained_s: f64,
 }
 
 impl Default for Limits {
-    /// Adult at rest: under 50 and over 100 /min (AHA/ACC/HRS 2018 guideline; general definition of tachycardia).
+    /// Under 50 /min (2018 ACC/AHA/HRS guideline on bradycardia, doi:10.1161/CIR.0000000000000628) and over 100 /min (2015
+    /// ACC/AHA/HRS guideline on supraventricular tachycardia, doi:10.1161/CIR.0000000000000311).
     fn default() -> Self {
         Self { bradycardia_below: 50.0, tachycardia_above: 100.0, hysteresis: 3.0, sustained_s: 10.0 }
     }
 }
 
+/// Kind of an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arrhythmia {
+    /// The rate is below [`Limits::bradycardia_below`].
     Bradycardia,
+    /// The rate is above [`Limits::tachycardia_above`].
     Tachycardia,
 }
 
@@ -72,6 +84,11 @@ pub struct EpisodeChange {
 const AVERAGED: usize = 8;
 
 /// Streaming detector of episodes: one call per RR interval.
+///
+/// The rate is the mean over the last eight intervals (four after a gap), so a single premature beat or pause begins no
+/// episode. A change is told [`Limits::sustained_s`] after the averaged rate crossed its limit, with the time of the
+/// crossing, which itself follows a jump of the rate by up to eight beats. A gap ends the wait for a change, not an
+/// episode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpisodeDetector {
     limits: Limits,
@@ -86,10 +103,14 @@ impl EpisodeDetector {
         Self { limits, latest_ms: Vec::with_capacity(AVERAGED), active: None, pending: None }
     }
 
+    /// Takes the next interval; answers the change it made certain. An interval that is no positive number is a gap.
     pub fn push(&mut self, interval: &RrInterval) -> Option<EpisodeChange> {
-        if interval.after_gap {
+        if interval.after_gap || !interval.is_sound() {
             self.latest_ms.clear();
             self.pending = None;
+        }
+        if !interval.is_sound() {
+            return None;
         }
         if self.latest_ms.len() == AVERAGED {
             self.latest_ms.remove(0);
@@ -144,47 +165,4 @@ impl EpisodeDetector {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn steady(per_minute: f64, count: usize, from_s: f64) -> Vec<RrInterval> {
-        let ms = 60_000.0 / per_minute;
-        let at = |i: usize| from_s + (i + 1) as f64 * ms / 1000.0;
-        (0..count).map(|i| RrInterval { time_s: at(i), ms, kind: Kind::Normal, after_gap: false }).collect()
-    }
-
-    #[test]
-    fn rate_of_a_steady_rhythm() {
-        let rate = mean_heart_rate(&steady(72.0, 30, 0.0)).map(|rate| rate.per_minute);
-        assert!(rate.is_some_and(|rate| (rate - 72.0).abs() < 1e-9));
-    }
-
-    #[test]
-    fn a_missed_beat_does_not_lower_the_rate() {
-        let mut intervals = steady(72.0, 30, 0.0);
-        intervals[15].ms *= 2.0;
-        let rate = mean_heart_rate(&intervals).map_or(0.0, |rate| rate.per_minute);
-        assert!((rate - 72.0).abs() < 0.01, "{rate}");
-    }
-
-    #[test]
-    fn too_few_intervals_give_no_rate() {
-        assert_eq!(mean_heart_rate(&steady(72.0, 2, 0.0)), None);
-    }
-
-    #[test]
-    fn an_episode_has_an_onset_and_an_offset() {
-        let mut detector = EpisodeDetector::new(Limits::default());
-        let mut intervals = steady(70.0, 60, 0.0);
-        let onset_s = intervals[59].time_s;
-        intervals.extend(steady(130.0, 60, onset_s));
-        let offset_s = intervals[119].time_s;
-        intervals.extend(steady(70.0, 60, offset_s));
-        let changes: Vec<_> = intervals.iter().filter_map(|interval| detector.push(interval)).collect();
-        assert_eq!(
-            changes.iter().map(|c| (c.arrhythmia, c.begins)).collect::<Vec<_>>(),
-            [(Arrhythmia::Tachycardia, true), (Arrhythmia::Tachycardia, false),]
-        );
-        assert!((changes[0].time_s - onset_s).abs() < 5.0 && (changes[1].time_s - offset_s).abs() < 6.0);
-    }
-}
+mod tests;

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 mod classify;
 
+/// Changes whenever the same beats could give other intervals or corrections.
+pub const VERSION: &str = "1.1.0";
+
 /// One interval between two successive beats.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RrInterval {
@@ -20,6 +23,13 @@ pub struct RrInterval {
     pub kind: Kind,
     /// The interval before it is not the one before it in time: samples were missing between.
     pub after_gap: bool,
+}
+
+impl RrInterval {
+    /// A positive number at a known time.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.ms.is_finite() && self.ms > 0.0 && self.time_s.is_finite()
+    }
 }
 
 /// Verdict on an interval, or, after correction, where its value comes from.
@@ -67,11 +77,12 @@ pub fn intervals(beats: &[DetectedBeat], rate_hz: f64) -> Vec<RrInterval> {
     let mut intervals = Vec::with_capacity(beats.len());
     for pair in beats.windows(2) {
         let ms = (pair[1].sample - pair[0].sample) / rate_hz * 1000.0;
-        if pair[1].after_gap || ms <= 0.0 {
+        let interval = RrInterval { time_s: pair[1].sample / rate_hz, ms, kind: Kind::Normal, after_gap };
+        if pair[1].after_gap || !interval.is_sound() {
             after_gap = true;
             continue;
         }
-        intervals.push(RrInterval { time_s: pair[1].sample / rate_hz, ms, kind: Kind::Normal, after_gap });
+        intervals.push(interval);
         after_gap = false;
     }
     intervals
@@ -103,8 +114,9 @@ pub fn without_bursts(intervals: &[RrInterval]) -> Vec<RrInterval> {
 }
 
 /// Classifies and corrects `intervals`, each stretch between gaps for itself. Fewer than three intervals in a stretch
-/// are left as they are: there is nothing to compare them with.
+/// are left as they are: there is nothing to compare them with. What is no positive number is left out, as a gap.
 pub fn correct(intervals: &[RrInterval]) -> Correction {
+    let intervals = &sound(intervals);
     let mut correction = Correction::default();
     let mut start = 0;
     while start < intervals.len() {
@@ -114,6 +126,16 @@ pub fn correct(intervals: &[RrInterval]) -> Correction {
         start += length;
     }
     correction
+}
+
+fn sound(intervals: &[RrInterval]) -> Vec<RrInterval> {
+    let mut left_out = false;
+    let keep = |interval: &RrInterval| {
+        let after_gap = interval.after_gap || left_out;
+        left_out = !interval.is_sound();
+        interval.is_sound().then_some(RrInterval { after_gap, ..*interval })
+    };
+    intervals.iter().filter_map(keep).collect()
 }
 
 fn correct_stretch(stretch: &[RrInterval], correction: &mut Correction) {

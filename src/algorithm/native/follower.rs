@@ -21,7 +21,7 @@ pub(super) const NORMAL_RATE: &str = "normal-rate";
 pub struct Verdict {
     /// The moment.
     pub at: Instant,
-    /// Probability, or smoothed value.
+    /// Seconds it speaks about, for a rhythm; rate, for an episode of it; smoothed value.
     pub value: f64,
     /// Whether the state holds, or the value counts.
     pub holds: bool,
@@ -162,7 +162,7 @@ fn judged(score: &Score, fibrillating: &mut bool) -> Verdict {
         _ => None,
     };
     *fibrillating = score.fibrillation;
-    Verdict { at: instant(score.time_s), value: score.probability, holds: score.fibrillation, event }
+    Verdict { at: instant(score.time_s), value: score.length_s, holds: score.fibrillation, event }
 }
 
 pub(super) fn fibrillation() -> Follower {

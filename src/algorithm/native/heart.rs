@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use afferent_metrics::atrial_fibrillation::MIN_BURDEN_S;
 use afferent_metrics::hrv::{self, NnInterval};
 use afferent_metrics::rr::{self, Kind, RrInterval};
 use afferent_metrics::{autonomic_state, heart_rate};
@@ -34,7 +35,8 @@ pub(super) fn variability(window: &WindowView<'_>) -> Vec<Computed> {
     let correction = rr::correct(&intervals(window.beats));
     let nn: Vec<NnInterval> = correction.intervals.iter().map(|i| NnInterval { at_s: i.time_s, ms: i.ms }).collect();
     let enough = window.coverage >= MIN_HRV_COVERAGE;
-    let time = enough.then(|| hrv::time_domain(&correction.nn_ms())).flatten();
+    let nn_ms = correction.nn_ms();
+    let time = enough.then(|| hrv::time_domain(&nn_ms)).flatten();
     let frequency = enough.then(|| hrv::frequency_domain(&nn)).flatten();
     let state = time.as_ref().zip(frequency.as_ref()).and_then(|(t, f)| autonomic_state::classify(t, f));
     // A corrected interval is a guess: the more of them, the less the statistic is worth.
@@ -47,9 +49,30 @@ pub(super) fn variability(window: &WindowView<'_>) -> Vec<Computed> {
         quantity("hrv-pnn50", time.as_ref().map(|t| t.pnn50)),
         quantity("hrv-lf", frequency.as_ref().map(|f| f.lf)),
         quantity("hrv-hf", frequency.as_ref().map(|f| f.hf)),
-        quantity("hrv-lf-hf", frequency.as_ref().filter(|f| f.hf > 0.0).map(|f| f.lf_hf)),
+        quantity("hrv-lf-hf", frequency.as_ref().map(|f| f.lf_hf)),
+        quantity("hrv-sdsd", time.as_ref().map(|t| t.sdsd)),
+        quantity("hrv-vlf", frequency.as_ref().and_then(|f| f.vlf)),
+        quantity("hrv-total-power", frequency.as_ref().and_then(|f| f.total)),
+        quantity("hrv-lf-nu", frequency.as_ref().map(|f| f.lf_nu)),
+        quantity("hrv-hf-nu", frequency.as_ref().map(|f| f.hf_nu)),
+        quantity("hrv-sd1", time.as_ref().map(|t| t.sd1)),
+        quantity("hrv-sd2", time.as_ref().map(|t| t.sd2)),
+        quantity("hrv-sample-entropy", enough.then(|| hrv::sample_entropy(&nn_ms)).flatten()),
+        quantity("hrv-dfa-alpha1", enough.then(|| hrv::dfa_alpha1(&nn_ms)).flatten()),
         Computed::new("hrv-autonomic-state", state, quality),
     ]
+}
+
+/// The triangular index needs twenty minutes, so it has a window of its own.
+pub(super) fn geometric_variability(window: &WindowView<'_>) -> Vec<Computed> {
+    if window.coverage < MIN_COVERAGE {
+        return Vec::new();
+    }
+    let correction = rr::correct(&intervals(window.beats));
+    let enough = window.coverage >= MIN_HRV_COVERAGE;
+    let index = enough.then(|| hrv::time_domain(&correction.nn_ms())).flatten().and_then(|t| t.triangular_index);
+    let quality = window.quality.times(1.0 - correction.share());
+    vec![Computed::quantity("hrv-triangular-index", index, AbsentReason::Unknown, quality)]
 }
 
 /// Whether the window's beats come from fibrillating atria, for how much of its time, and where that began and ended.
@@ -57,9 +80,9 @@ pub(super) fn rhythm(window: &WindowView<'_>) -> Vec<Computed> {
     if window.coverage < MIN_COVERAGE {
         return Vec::new();
     }
-    let judged = window.verdicts.len();
-    let share = window.verdicts.iter().filter(|v| v.holds).count() as f64 / judged.max(1) as f64;
-    let share = (judged > 0).then_some(share);
+    let judged_s: f64 = window.verdicts.iter().map(|v| v.value).sum();
+    let fibrillating_s: f64 = window.verdicts.iter().filter(|v| v.holds).map(|v| v.value).sum();
+    let share = (judged_s >= MIN_BURDEN_S).then(|| fibrillating_s / judged_s);
     let state = share.map(|s| if s >= MOSTLY { "atrial-fibrillation" } else { "no-atrial-fibrillation" });
     let state = state.map_or(Value::Absent(AbsentReason::Unknown), |s| Value::Concept(s.to_owned()));
     let burden = share.map(|s| 100.0 * s);

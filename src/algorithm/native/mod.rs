@@ -46,6 +46,7 @@ pub static NATIVE: &[Native] = &[
     Native { detector: Some(detector::ecg), ..of("ecg-beats", heart::beat_series) },
     of("heart-rate", heart::heart_rate),
     of("hrv", heart::variability),
+    of("hrv-geometric", heart::geometric_variability),
     Native { follower: Some(follower::fibrillation), ..of("atrial-fibrillation", heart::rhythm) },
     Native { follower: Some(follower::rate_episodes), ..of("rate-episodes", heart::rate_state) },
     Native { detector: Some(detector::ppg), ..of("ppg-pulses", pulse::pulse_rate) },

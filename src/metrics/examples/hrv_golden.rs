@@ -21,7 +21,7 @@ fn measures(nn_ms: &[f64]) -> Vec<(&'static str, Option<f64>)> {
         ("/sd1", time.map(|time| time.sd1)),
         ("/sd2", time.map(|time| time.sd2)),
         ("/sampen", sample_entropy(nn_ms)),
-        ("/welch/vlf", welch.map(|powers| powers.vlf)),
+        ("/welch/vlf", welch.and_then(|powers| powers.vlf)),
         ("/welch/lf", welch.map(|powers| powers.lf)),
         ("/welch/hf", welch.map(|powers| powers.hf)),
         ("/welch/lf_hf", welch.map(|powers| powers.lf_hf)),

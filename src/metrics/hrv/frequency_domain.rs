@@ -2,23 +2,42 @@
 //!
 //! Two methods, never mixed: Welch on the series resampled at 4 Hz by a cubic spline, and Lomb-Scargle on the
 //! intervals as they are. Published values differ by tens of percent between programs because details are left open;
-//! here they are fixed and named in [`WELCH_METHOD`] and [`LOMB_METHOD`], to be recorded with the values.
+//! here they are fixed, and every result carries its [`SpectralMethod`].
 
 use afferent_dsp::spectrum::{Spectrum, lomb_scargle, welch};
+use serde::{Deserialize, Serialize};
 
-use super::{NnInterval, spline::Spline, time_domain::mean};
+use super::{NnInterval, is_interval, spline::Spline, time_domain::mean};
 
-/// How [`frequency_domain`] computes.
-pub const WELCH_METHOD: &str = "welch; cubic spline (not-a-knot) to 4 Hz; mean removed; Hann 256, 50 % overlap, \
-     constant detrend; trapezoid over VLF [0.0033,0.04) LF [0.04,0.15) HF [0.15,0.4) Hz";
-/// How [`frequency_domain_lomb`] computes.
-pub const LOMB_METHOD: &str = "lomb-scargle; mean removed; 0.0033 Hz and up in steps of 1/(4T); density 2TP/N; \
-     trapezoid over VLF [0.0033,0.04) LF [0.04,0.15) HF [0.15,0.4) Hz";
+/// How band powers were computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SpectralMethod {
+    Welch,
+    LombScargle,
+}
 
-/// Shortest series for band powers: two cycles of the slowest LF oscillation, seven of the slowest HF one.
+impl SpectralMethod {
+    /// The method with everything that makes a difference, to be recorded with the values.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Welch => {
+                "welch; cubic spline (not-a-knot) to 4 Hz; mean removed; Hann 256, 50 % overlap, constant detrend; \
+                 trapezoid over VLF [0.0033,0.04) LF [0.04,0.15) HF [0.15,0.4) Hz"
+            }
+            Self::LombScargle => {
+                "lomb-scargle; mean removed; 0.0033 Hz and up in steps of 1/(4T); density 2TP/N; \
+                 trapezoid over VLF [0.0033,0.04) LF [0.04,0.15) HF [0.15,0.4) Hz"
+            }
+        }
+    }
+}
+
+/// Shortest series for LF and HF power, in seconds: two cycles of the slowest LF oscillation, seven of the slowest HF one.
+/// The Task Force advises two minutes for LF and one for HF.
 pub const MIN_SPAN_S: f64 = 50.0;
-/// Shortest series whose VLF power means anything (Task Force 1996: five minutes).
-pub const MIN_VLF_SPAN_S: f64 = 300.0;
+/// Shortest series whose VLF and total power mean anything, in seconds: the five minutes of the Task Force, of which the
+/// intervals at either end are cut off.
+pub const MIN_VLF_SPAN_S: f64 = 295.0;
 
 const RESAMPLED_HZ: f64 = 4.0;
 const SEGMENT: usize = 256;
@@ -32,15 +51,18 @@ const MAX_HOLE_S: f64 = 10.0;
 const LEAST_POWER_MS2: f64 = 1e-9;
 
 /// Band powers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FrequencyDomain {
-    /// Very low frequency power in ms^2; to be withheld when `span_s` is below [`MIN_VLF_SPAN_S`].
-    pub vlf: f64,
+    pub method: SpectralMethod,
+    /// Very low frequency power in ms^2; None when `span_s` is below [`MIN_VLF_SPAN_S`].
+    pub vlf: Option<f64>,
     /// Low frequency power in ms^2.
     pub lf: f64,
     /// High frequency power in ms^2.
     pub hf: f64,
-    /// LF over HF; 0 when there is no HF power.
+    /// Power of the three bands in ms^2; None without VLF.
+    pub total: Option<f64>,
+    /// LF over HF.
     pub lf_hf: f64,
     /// LF in percent of LF + HF.
     pub lf_nu: f64,
@@ -50,10 +72,10 @@ pub struct FrequencyDomain {
     pub span_s: f64,
 }
 
-/// Band powers by Welch's method, see [`WELCH_METHOD`].
+/// Band powers by Welch's method.
 ///
 /// `None` when the series spans less than [`MIN_SPAN_S`], has a hole of more than 10 s, does not ascend in time, holds
-/// a value that is not a positive number, or does not vary at all.
+/// a value that is no interval ([`super::MAX_INTERVAL_MS`]), or does not vary with breathing.
 pub fn frequency_domain(nn: &[NnInterval]) -> Option<FrequencyDomain> {
     let span_s = usable_span(nn)?;
     let at: Vec<f64> = nn.iter().map(|interval| interval.at_s).collect();
@@ -62,10 +84,10 @@ pub fn frequency_domain(nn: &[NnInterval]) -> Option<FrequencyDomain> {
     let grid = (0..(span_s * RESAMPLED_HZ).ceil() as u64).map(|i| at[0] + i as f64 / RESAMPLED_HZ);
     let mut even = spline.at(grid);
     remove_mean(&mut even);
-    bands(&welch(&even, RESAMPLED_HZ, SEGMENT)?, span_s)
+    bands(&welch(&even, RESAMPLED_HZ, SEGMENT)?, span_s, SpectralMethod::Welch)
 }
 
-/// Band powers by the Lomb-Scargle periodogram, see [`LOMB_METHOD`]; `None` as in [`frequency_domain`].
+/// Band powers by the Lomb-Scargle periodogram; `None` as in [`frequency_domain`].
 pub fn frequency_domain_lomb(nn: &[NnInterval]) -> Option<FrequencyDomain> {
     let span_s = usable_span(nn)?;
     let at: Vec<f64> = nn.iter().map(|interval| interval.at_s - nn[0].at_s).collect();
@@ -76,17 +98,17 @@ pub fn frequency_domain_lomb(nn: &[NnInterval]) -> Option<FrequencyDomain> {
     let frequency_hz: Vec<f64> = (0..=bins).map(|k| VLF_HZ.0 + k as f64 * step).collect();
     let to_density = 2.0 * span_s / nn.len() as f64;
     let density = lomb_scargle(&at, &ms, &frequency_hz).iter().map(|power| power * to_density).collect();
-    bands(&Spectrum { frequency_hz, density }, span_s)
+    bands(&Spectrum { frequency_hz, density }, span_s, SpectralMethod::LombScargle)
 }
 
 fn usable_span(nn: &[NnInterval]) -> Option<f64> {
-    let finite = nn.iter().all(|interval| interval.at_s.is_finite() && interval.ms.is_finite() && interval.ms > 0.0);
+    let sound = nn.iter().all(|interval| interval.at_s.is_finite() && is_interval(interval.ms));
     let steady = nn.windows(2).all(|pair| {
         let step = pair[1].at_s - pair[0].at_s;
         step > 0.0 && step <= MAX_HOLE_S
     });
     let span_s = nn.last()?.at_s - nn.first()?.at_s;
-    (finite && steady && span_s >= MIN_SPAN_S).then_some(span_s)
+    (sound && steady && span_s >= MIN_SPAN_S).then_some(span_s)
 }
 
 fn remove_mean(values: &mut [f64]) {
@@ -96,15 +118,18 @@ fn remove_mean(values: &mut [f64]) {
     }
 }
 
-fn bands(spectrum: &Spectrum, span_s: f64) -> Option<FrequencyDomain> {
+fn bands(spectrum: &Spectrum, span_s: f64, method: SpectralMethod) -> Option<FrequencyDomain> {
     let power = |band: (f64, f64)| spectrum.power(band.0, band.1);
     let (vlf, lf, hf) = (power(VLF_HZ), power(LF_HZ), power(HF_HZ));
     let both = lf + hf;
-    (both > LEAST_POWER_MS2).then(|| FrequencyDomain {
-        vlf,
+    let long = span_s >= MIN_VLF_SPAN_S;
+    (hf > LEAST_POWER_MS2 && both.is_finite() && vlf.is_finite()).then(|| FrequencyDomain {
+        method,
+        vlf: long.then_some(vlf),
         lf,
         hf,
-        lf_hf: if hf > 0.0 { lf / hf } else { 0.0 },
+        total: long.then_some(vlf + both),
+        lf_hf: lf / hf,
         lf_nu: 100.0 * lf / both,
         hf_nu: 100.0 * hf / both,
         span_s,
@@ -134,6 +159,31 @@ mod tests {
         assert!((slow.lf - 200.0).abs() < 10.0 && slow.hf < 10.0, "{slow:?}");
         let fast = frequency_domain_lomb(&modulated(0.25, 20.0, 400)).unwrap();
         assert!((fast.hf - 200.0).abs() < 20.0 && fast.lf < 10.0, "{fast:?}");
+    }
+
+    #[test]
+    fn normalised_units_and_total_power_follow_from_the_bands() {
+        for powers in
+            [frequency_domain, frequency_domain_lomb].map(|method| method(&modulated(0.1, 20.0, 400)).unwrap())
+        {
+            assert!((powers.lf_nu + powers.hf_nu - 100.0).abs() < 1e-9);
+            assert!((powers.lf_nu / powers.hf_nu - powers.lf_hf).abs() < 1e-6 * powers.lf_hf);
+            assert_eq!(powers.total, powers.vlf.map(|vlf| vlf + powers.lf + powers.hf));
+        }
+    }
+
+    #[test]
+    fn vlf_needs_five_minutes() {
+        let half_amplitude_squared = 0.5 * 30.0 * 30.0;
+        let slow: Vec<NnInterval> = modulated(0.02, 30.0, 1500)
+            .iter()
+            .zip(modulated(0.3, 2.0, 1500))
+            .map(|(slow, fast)| NnInterval { at_s: slow.at_s, ms: slow.ms + fast.ms - 800.0 })
+            .collect();
+        let vlf = frequency_domain_lomb(&slow).unwrap().vlf.unwrap();
+        assert!((vlf - half_amplitude_squared).abs() < 0.1 * half_amplitude_squared, "{vlf}");
+        let short = frequency_domain_lomb(&slow[..300]).unwrap();
+        assert_eq!((short.vlf, short.total), (None, None));
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! Time-domain and Poincaré measures (Task Force 1996; Brennan et al. 2001, doi:10.1109/10.959330).
 
-/// Fewest intervals for time-domain measures: ultra-short RMSSD holds from about 10 s on (Munoz et al. 2015,
+use super::is_interval;
+use serde::{Deserialize, Serialize};
+
+/// Fewest intervals for all time-domain measures but the triangular index: ultra-short RMSSD holds from about 10 s on (Munoz et al. 2015,
 /// doi:10.1371/journal.pone.0138921), which is some 20 beats at the fast end of normal.
 pub const MIN_INTERVALS: usize = 20;
 /// Histogram bin of the triangular index, in ms (1/128 s, the Task Force's).
 const TRIANGULAR_BIN_MS: f64 = 7.8125;
+/// Shortest series for the triangular index, in seconds: twenty minutes (Task Force 1996, section on geometric methods).
+pub const MIN_TRIANGULAR_SPAN_S: f64 = 1200.0;
 
 /// Time-domain measures, in milliseconds where no unit is given.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TimeDomain {
     /// Mean interval.
     pub mean_nn: f64,
@@ -21,8 +26,9 @@ pub struct TimeDomain {
     pub pnn50: f64,
     /// Share of successive differences above 20 ms, in percent.
     pub pnn20: f64,
-    /// Intervals over the height of their histogram (bins of 1/128 s), no unit.
-    pub triangular_index: f64,
+    /// Intervals over the height of their histogram (bins of 1/128 s), no unit; None when the intervals last less than
+    /// [`MIN_TRIANGULAR_SPAN_S`].
+    pub triangular_index: Option<f64>,
     /// Poincaré plot: spread across the line of identity.
     pub sd1: f64,
     /// Poincaré plot: spread along the line of identity.
@@ -31,9 +37,9 @@ pub struct TimeDomain {
 
 /// Time-domain measures of consecutive intervals in milliseconds.
 ///
-/// `None` below [`MIN_INTERVALS`], or when an interval is not a positive finite number.
+/// `None` below [`MIN_INTERVALS`], or when a value is no interval ([`super::MAX_INTERVAL_MS`]).
 pub fn time_domain(nn_ms: &[f64]) -> Option<TimeDomain> {
-    if nn_ms.len() < MIN_INTERVALS || !nn_ms.iter().all(|ms| ms.is_finite() && *ms > 0.0) {
+    if nn_ms.len() < MIN_INTERVALS || !nn_ms.iter().all(|&ms| is_interval(ms)) {
         return None;
     }
     let steps: Vec<f64> = nn_ms.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -63,11 +69,14 @@ pub(super) fn deviation(values: &[f64]) -> f64 {
     if values.len() < 2 { 0.0 } else { (squares / (values.len() - 1) as f64).sqrt() }
 }
 
-fn triangular_index(nn_ms: &[f64]) -> f64 {
+fn triangular_index(nn_ms: &[f64]) -> Option<f64> {
+    if nn_ms.iter().sum::<f64>() < 1000.0 * MIN_TRIANGULAR_SPAN_S {
+        return None;
+    }
     let mut bins: Vec<u64> = nn_ms.iter().map(|ms| (ms / TRIANGULAR_BIN_MS) as u64).collect();
     bins.sort_unstable();
-    let highest = bins.chunk_by(|a, b| a == b).map(<[u64]>::len).max().unwrap_or(1);
-    nn_ms.len() as f64 / highest as f64
+    let highest = bins.chunk_by(|a, b| a == b).map(<[u64]>::len).max()?;
+    Some(nn_ms.len() as f64 / highest as f64)
 }
 
 #[cfg(test)]
@@ -83,8 +92,29 @@ mod tests {
         assert!((measures.sdnn - 30.0 * (40.0_f64 / 39.0).sqrt()).abs() < 1e-9);
         assert!((measures.rmssd - 60.0).abs() < 1e-9);
         assert_eq!((measures.pnn50, measures.pnn20), (100.0, 100.0));
-        assert_eq!(measures.triangular_index, 2.0);
+        assert_eq!(measures.triangular_index, None);
         assert!((measures.sd1 - measures.sdsd / 2.0_f64.sqrt()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_triangular_index_needs_twenty_minutes() {
+        let alternating =
+            |count: usize| -> Vec<f64> { (0..count).map(|i| if i % 2 == 0 { 770.0 } else { 830.0 }).collect() };
+        assert_eq!(time_domain(&alternating(1500)).unwrap().triangular_index, Some(2.0));
+        assert_eq!(time_domain(&alternating(1499)).unwrap().triangular_index, None);
+    }
+
+    #[test]
+    fn sinusoidal_intervals_have_the_deviations_of_a_sine() {
+        // A sine of amplitude a and step w: variance a²/2, that of its differences 2a² sin²(w/2).
+        let (amplitude, step) = (30.0, std::f64::consts::TAU / 16.0);
+        let nn: Vec<f64> = (0..16_000).map(|i| 800.0 + amplitude * (step * f64::from(i)).sin()).collect();
+        let measures = time_domain(&nn).unwrap();
+        let differences = 2.0_f64.sqrt() * amplitude * (step / 2.0).sin();
+        assert!((measures.sdnn / (amplitude / 2.0_f64.sqrt()) - 1.0).abs() < 1e-3);
+        assert!((measures.sdsd / differences - 1.0).abs() < 1e-3);
+        assert!((measures.sd1 - measures.sdsd / 2.0_f64.sqrt()).abs() < 1e-12);
+        assert!((measures.sd1.powi(2) + measures.sd2.powi(2) - 2.0 * measures.sdnn.powi(2)).abs() < 1e-6);
     }
 
     #[test]

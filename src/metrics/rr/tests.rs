@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 fn series(lengths: &[f64]) -> Vec<RrInterval> {
     let mut time_s = 0.0;
@@ -81,4 +82,68 @@ fn a_burst_of_noise_between_two_beats_is_left_out() {
 fn a_premature_beat_and_its_pause_are_no_burst() {
     let premature = series(&[970.0, 960.0, 980.0, 560.0, 1380.0, 965.0, 975.0]);
     assert_eq!(without_bursts(&premature), premature);
+}
+
+/// The kinds the paper tells apart, each in a series of its own: undisturbed, a premature beat with its pause (the early
+/// interval is short, the late one bears the ectopic verdict), a long and a short interval, a missed and an extra beat.
+#[test]
+fn each_kind_of_artefact_is_told_apart() {
+    let disturbed = |change: &dyn Fn(&mut Vec<f64>)| {
+        let mut lengths = sinus(100);
+        change(&mut lengths);
+        let correction = correct(&series(&lengths));
+        [correction.ectopic, correction.long_or_short, correction.missed, correction.extra]
+    };
+    let set = |at: usize, changes: &'static [f64]| {
+        move |lengths: &mut Vec<f64>| changes.iter().enumerate().for_each(|(i, change)| lengths[at + i] += change)
+    };
+    let found = [
+        disturbed(&|_| ()),
+        disturbed(&set(50, &[-250.0, 250.0])),
+        disturbed(&set(50, &[300.0])),
+        disturbed(&set(50, &[-300.0])),
+        disturbed(&set(50, &[800.0])),
+        disturbed(&|lengths| {
+            lengths.splice(50..=50, [0.5 * lengths[50], 0.5 * lengths[50]]);
+        }),
+    ];
+    assert_eq!(found, [[0, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]);
+}
+
+/// When this fails the output has changed: raise [`VERSION`] and note the new values beside it.
+#[test]
+fn output_changes_only_with_the_version() {
+    let mut lengths = sinus(200);
+    (lengths[40], lengths[41]) = (lengths[40] - 280.0, lengths[41] + 270.0);
+    lengths[80] += 790.0;
+    lengths[120] += 350.0;
+    lengths.splice(160..=160, [0.45 * lengths[160], 0.55 * lengths[160]]);
+    let correction = correct(&series(&lengths));
+    let counts = [correction.ectopic, correction.long_or_short, correction.missed, correction.extra];
+    let digest: f64 = correction.nn_ms().iter().enumerate().map(|(i, ms)| ms * (i % 13) as f64).sum();
+    assert_eq!((VERSION, counts, (digest * 1e6).round()), ("1.1.0", [1, 2, 1, 1], 947_770_112_507.0));
+}
+
+#[test]
+fn what_is_no_number_is_a_gap() {
+    let mut intervals = series(&sinus(50));
+    intervals[20].ms = f64::NAN;
+    intervals[21].ms = -5.0;
+    let corrected = correct(&intervals).intervals;
+    assert_eq!(corrected.len(), 48);
+    assert_eq!(corrected.iter().position(|interval| interval.after_gap), Some(20));
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_in_intervals_come_out(
+        lengths in prop::collection::vec(prop_oneof![9 => 200.0..3000.0_f64, 1 => -1e9..1e12_f64, 1 => Just(f64::NAN)], 0..200),
+    ) {
+        let place = |(i, &ms): (usize, &f64)| RrInterval { time_s: i as f64, ms, kind: Kind::Normal, after_gap: false };
+        let intervals: Vec<RrInterval> = lengths.iter().enumerate().map(place).collect();
+        let correction = correct(&intervals);
+        prop_assert!(correction.intervals.iter().all(RrInterval::is_sound));
+        prop_assert!((0.0..=1.0).contains(&correction.share()));
+        prop_assert!(without_bursts(&correction.intervals).len() <= correction.intervals.len());
+    }
 }
