@@ -82,4 +82,18 @@ mod tests {
         assert_eq!(summarize(&[4.0; 100], 4.0, &[]), None);
         assert_eq!(summarize(&[], 4.0, &[]), None);
     }
+
+    /// When this fails the output has changed: raise [`VERSION`] and note the new value beside it.
+    #[test]
+    fn output_changes_only_with_the_version() {
+        let samples: Vec<f32> =
+            (0..400).map(|i| 3.0 + 0.001 * i as f32 + 0.4 * (i as f32 * 0.05).sin().max(0.0)).collect();
+        let response = SkinResponse { onset: 98.0, peak: 100.0, amplitude: 0.5 };
+        let activity = summarize(&samples, 4.0, &[response; 3]).unwrap();
+        let values = [activity.tonic_us, activity.phasic_us, activity.responses_per_minute, activity.quality];
+        assert_eq!(
+            (VERSION, values.map(|value| (value * 1e4).round())),
+            ("1.0.0", [32_000.0, 1309.0, 18_000.0, 10_000.0])
+        );
+    }
 }

@@ -172,4 +172,14 @@ mod tests {
         assert_eq!(summarize(&samples[..90], 50.0), None);
         assert_eq!(summarize(&[], 50.0), None);
     }
+
+    /// When this fails the output has changed: raise [`VERSION`] and note the new value beside it.
+    #[test]
+    fn output_changes_only_with_the_version() {
+        let samples: Vec<[f32; 3]> =
+            (0..500).map(|i| [0.2, 0.1 * (i as f32 * 0.21).cos(), 1.0 + 0.2 * (i as f32 * 0.3).sin()]).collect();
+        let moving = summarize(&samples, 50.0).unwrap();
+        let values = [moving.activity_mg, moving.stillness, moving.quality].map(|value| (value * 1e3).round());
+        assert_eq!((VERSION, moving.intensity.code(), values), ("1.0.0", "light", [74_404.0, 723.0, 1000.0]));
+    }
 }

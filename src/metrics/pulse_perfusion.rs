@@ -46,4 +46,13 @@ mod tests {
         assert_eq!(perfusion_index(&[f32::NAN; 1000], &pulses(9)), None);
         assert_eq!(perfusion_index(&[-5.0; 1000], &pulses(9)), None);
     }
+
+    /// When this fails the output has changed: raise [`VERSION`] and note the new value beside it.
+    #[test]
+    fn output_changes_only_with_the_version() {
+        let value = |i: u32| 900.0 + 9.0 * (f64::from(i) * 0.0628).sin() + 0.3 * f64::from(i * 7919 % 11);
+        let wave: Vec<f32> = (0..1000).map(|i| value(i) as f32).collect();
+        let index = perfusion_index(&wave, &pulses(9)).unwrap();
+        assert_eq!((VERSION, (index * 1e4).round()), ("1.0.0", 22_809.0));
+    }
 }

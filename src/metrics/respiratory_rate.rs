@@ -7,8 +7,10 @@
 
 use afferent_dsp::{ppg::DetectedPulse, respiration::DetectedBreath};
 
+mod fusion;
 mod modulation;
 
+pub use fusion::{Window, from_ecg, fuse};
 pub use modulation::{Modulation, from_modulations};
 
 /// Changes whenever the same input could give another rate.
@@ -75,25 +77,40 @@ pub fn apnoea_gaps(breaths: &[DetectedBreath], rate_hz: f64) -> Vec<ApnoeaGap> {
 /// `None` when the window is shorter than [`MIN_WINDOW_S`], has 8 s without pulses, or shows no rhythm at all. Compare
 /// the quality with [`GATE`].
 pub fn from_pulse_wave(samples: &[f32], rate_hz: f64, pulses: &[DetectedPulse]) -> Option<RespiratoryRate> {
-    let window_s = samples.len() as f64 / rate_hz;
+    from_modulations(&pulse_modulations(samples, rate_hz, pulses)?, samples.len() as f64 / rate_hz)
+}
+
+/// Baseline and mean per pulse.
+fn pulse_modulations(samples: &[f32], rate_hz: f64, pulses: &[DetectedPulse]) -> Option<[Modulation; 2]> {
     let at: Vec<f64> = pulses.iter().map(|pulse| pulse.sample).collect();
-    let mut edges: Vec<f64> = at.iter().map(|sample| sample / rate_hz).collect();
-    edges.insert(0, 0.0);
-    edges.push(window_s);
-    let covered = edges.windows(2).all(|pair| pair[1] - pair[0] <= MAX_HOLE_S);
-    if !covered || window_s.is_nan() || window_s < MIN_WINDOW_S {
+    if !covered(&at, rate_hz, samples.len()) {
         return None;
     }
     let baseline = Modulation { points: at.iter().filter_map(|&at| baseline(samples, rate_hz, at)).collect() };
     let mean = Modulation { points: at.windows(2).filter_map(|pair| mean(samples, rate_hz, pair)).collect() };
-    from_modulations(&[baseline, mean], window_s)
+    Some([baseline, mean])
+}
+
+/// Whether the window is long enough and nowhere without beats for long.
+fn covered(at: &[f64], rate_hz: f64, samples: usize) -> bool {
+    let window_s = samples as f64 / rate_hz;
+    let mut edges: Vec<f64> = at.iter().map(|sample| sample / rate_hz).collect();
+    edges.insert(0, 0.0);
+    edges.push(window_s);
+    window_s >= MIN_WINDOW_S && edges.windows(2).all(|pair| pair[1] - pair[0] <= MAX_HOLE_S)
 }
 
 /// Halfway between foot and peak of a pulse, whichever way it points.
 fn baseline(samples: &[f32], rate_hz: f64, at: f64) -> Option<(f64, f64)> {
-    let part = stretch(samples, at - REACH_S * rate_hz, at + REACH_S * rate_hz)?;
+    let (low, high) = extent(samples, at, REACH_S * rate_hz)?;
+    Some((at / rate_hz, f64::midpoint(low, high)))
+}
+
+/// Lowest and highest sample within `reach` samples of a position.
+fn extent(samples: &[f32], at: f64, reach: f64) -> Option<(f64, f64)> {
+    let part = stretch(samples, at - reach, at + reach)?;
     let (low, high) = part.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
-    Some((at / rate_hz, f64::midpoint(f64::from(low), f64::from(high)))).filter(|point| point.1.is_finite())
+    (low.is_finite() && high.is_finite()).then(|| (f64::from(low), f64::from(high)))
 }
 
 /// Mean over the time from one pulse to the next.

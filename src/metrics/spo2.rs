@@ -4,9 +4,13 @@
 //! window's beats goes through a calibration curve, which belongs to the sensor and is found in a desaturation study
 //! (Webster 1997, Design of Pulse Oximeters, chapter 9; ISO 80601-2-61). There is no universal curve: the caller gives
 //! the device's. Pulsations are compared sample by sample (the slope of red over infrared, both free of their line over
-//! the beat), which noise and a displaced peak disturb less than a quotient of two heights.
+//! the beat), which noise and a displaced peak disturb less than a quotient of two heights. A phone's camera has no two
+//! such wavelengths: see [`camera`].
 
 use afferent_dsp::ppg::DetectedPulse;
+use serde::{Deserialize, Serialize};
+
+pub mod camera;
 
 /// Changes whenever the same samples could give another saturation.
 pub const VERSION: &str = "1.0.0";
@@ -21,7 +25,7 @@ const BEAT_S: std::ops::RangeInclusive<f64> = 0.25..=3.0;
 const BELIEVED: std::ops::RangeInclusive<f64> = 40.0..=105.0;
 
 /// A device's calibration curve, saturation in percent = `constant + linear * R + quadratic * R^2`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// Saturation at R = 0, percent.
     pub constant: f64,
@@ -137,17 +141,23 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::print_stdout)]
 mod tests {
     use super::*;
     use afferent_dsp::ppg::PulseDetector;
 
     /// Light through a finger whose ratio of ratios is `ratio`: falls with each pulse, drifts, and has some noise.
     fn light(ratio: f64) -> (Vec<f32>, Vec<f32>) {
+        finger(ratio, 0.02, 2e-4, 0.0)
+    }
+
+    /// The same with a pulsation of `part` of the light, noise of that height, and a finger that moves by `motion` of the
+    /// light in both colours every seven seconds for one.
+    fn finger(ratio: f64, part: f64, height: f64, motion: f64) -> (Vec<f32>, Vec<f32>) {
         let mut state = 1_u64;
         let mut noise = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 11) as f64 / (1_u64 << 53) as f64 - 0.5) * 2e-4
+            ((state >> 11) as f64 / (1_u64 << 53) as f64 - 0.5) * height
         };
         let pulse = |t: f64| {
             let phase = t.rem_euclid(0.8);
@@ -155,9 +165,10 @@ mod tests {
         };
         let sample = |i: u32| {
             let t = f64::from(i) / 100.0;
-            let drift = 1.0 + 0.01 * (t * 1.5).sin();
+            let moves = if t % 7.0 < 1.0 { motion * (t * 21.0).sin() } else { 0.0 };
+            let drift = 1.0 + 0.01 * (t * 1.5).sin() + moves;
             let through = |part: f64| drift * (1.0 - part * pulse(t));
-            ((50_000.0 * (through(0.02 * ratio) + noise())) as f32, (80_000.0 * (through(0.02) + noise())) as f32)
+            ((50_000.0 * (through(part * ratio) + noise())) as f32, (80_000.0 * (through(part) + noise())) as f32)
         };
         (0..2000).map(sample).unzip()
     }
@@ -179,6 +190,30 @@ mod tests {
             assert!((found.perfusion_percent - 2.0).abs() < 0.2 && found.quality > 0.9, "{found:?}");
             let saturation = saturation(&red, &infrared, 100.0, &pulses, &Calibration::TEXTBOOK).unwrap();
             assert!((saturation.percent - (110.0 - 25.0 * ratio).min(100.0)).abs() < 0.5);
+        }
+    }
+
+    /// ISO 80601-2-61 asks of a sensor 4 % root mean square from 70 to 100 %; the estimate's own error, the curve being
+    /// exact, has to leave 3 % to the curve: 2.6 % are left.
+    #[test]
+    fn noise_motion_and_low_perfusion_cost_little_or_give_no_saturation() {
+        for (how, part, height, motion, least_told) in [
+            ("noise of a fifth of the pulsation", 0.02, 4e-3, 0.0, 7),
+            ("perfusion of 0.3 %", 0.003, 2e-4, 0.0, 7),
+            ("perfusion of 0.3 % in noise", 0.003, 6e-4, 0.0, 7),
+            ("motion twice the pulsation, a seventh of the time", 0.02, 2e-4, 0.04, 7),
+            ("nothing but noise", 0.0, 1e-3, 0.0, 0),
+        ] {
+            let mut squares = Vec::new();
+            for step in 0..7 {
+                let ratio = 0.4 + 0.2 * f64::from(step);
+                let (red, infrared) = finger(ratio, part, height, motion);
+                let found = saturation(&red, &infrared, 100.0, &pulses_of(&infrared), &Calibration::TEXTBOOK);
+                squares.extend(found.map(|found| (found.percent - (110.0 - 25.0 * ratio).min(100.0)).powi(2)));
+            }
+            let error = (squares.iter().sum::<f64>() / squares.len().max(1) as f64).sqrt();
+            println!("{how}: {error:.2} % root mean square over {} saturations", squares.len());
+            assert!(error < 2.6 && squares.len() >= least_told, "{how}: {error}, {}", squares.len());
         }
     }
 

@@ -1,4 +1,4 @@
-//! Scores respiratory rate from impedance and from the pulse wave on BIDMC.
+//! Scores respiratory rate from impedance, the pulse wave, the ECG and both of these on BIDMC.
 //!
 //! `cargo run --release -p afferent-metrics --example respiration_score -- FOLDER` with `bidmc/` inside. The reference is
 //! the mean of the two annotators' rates, in windows where they agree within 2 per minute.
@@ -8,13 +8,17 @@
 mod support;
 
 use afferent_dsp::{
+    ecg::{BeatDetector, DetectedBeat},
     ppg::{DetectedPulse, PulseDetector},
     respiration::{BreathDetector, DetectedBreath},
 };
-use afferent_metrics::respiratory_rate::{GATE, RespiratoryRate, from_breaths, from_pulse_wave};
+use afferent_metrics::respiratory_rate::{
+    GATE, RespiratoryRate, Window, from_breaths, from_ecg, from_pulse_wave, fuse,
+};
 use support::{Bidmc, bidmc, mean_abs};
 
 const HOP_S: usize = 16;
+const RATE_HZ: f64 = 125.0;
 
 fn marked_rate(breaths_s: &[f64], from: f64, to: f64) -> Option<f64> {
     let inside: Vec<f64> = breaths_s.iter().copied().filter(|t| (from..to).contains(t)).collect();
@@ -67,6 +71,7 @@ fn main() {
     let records = bidmc(&folder);
     let breaths: Vec<Vec<DetectedBreath>> = records.iter().map(breaths_of).collect();
     let pulses: Vec<Vec<DetectedPulse>> = records.iter().map(pulses_of).collect();
+    let beats: Vec<Vec<DetectedBeat>> = records.iter().map(beats_of).collect();
     for window_s in [32, 64] {
         score("impedance", window_s, &records, |nth, from, to| {
             let inside = |breath: &&DetectedBreath| (from..to).contains(&(breath.sample / 125.0));
@@ -74,14 +79,53 @@ fn main() {
         });
     }
     for window_s in [32, 64] {
+        let of_pulses =
+            |nth: usize, from, to| cut(&records[nth].pleth, &pulses[nth], |pulse| &mut pulse.sample, from, to);
+        let of_beats = |nth: usize, from, to| cut(&records[nth].ecg, &beats[nth], |beat| &mut beat.sample, from, to);
         score("pulse", window_s, &records, |nth, from, to| {
-            let (first, last) = ((from * 125.0) as usize, (to * 125.0) as usize);
-            let samples = &records[nth].pleth[first..last.min(records[nth].pleth.len())];
-            let inside = |pulse: &&DetectedPulse| (from..to).contains(&(pulse.sample / 125.0));
-            let shifted = |pulse: &DetectedPulse| DetectedPulse { sample: pulse.sample - first as f64, ..*pulse };
-            from_pulse_wave(samples, 125.0, &pulses[nth].iter().filter(inside).map(shifted).collect::<Vec<_>>())
+            let (samples, pulses) = of_pulses(nth, from, to);
+            from_pulse_wave(samples, RATE_HZ, &pulses)
+        });
+        score("ecg", window_s, &records, |nth, from, to| {
+            let (samples, beats) = of_beats(nth, from, to);
+            from_ecg(samples, RATE_HZ, &beats)
+        });
+        score("fused", window_s, &records, |nth, from, to| {
+            let (pleth, pulses) = of_pulses(nth, from, to);
+            let (ecg, beats) = of_beats(nth, from, to);
+            fuse(
+                &Window { samples: pleth, rate_hz: RATE_HZ, beats: &pulses },
+                &Window { samples: ecg, rate_hz: RATE_HZ, beats: &beats },
+            )
         });
     }
+}
+
+/// The window's samples, and what was detected in it with positions counted from its first sample.
+fn cut<'a, B: Copy>(
+    samples: &'a [f32],
+    found: &[B],
+    position: impl Fn(&mut B) -> &mut f64,
+    from: f64,
+    to: f64,
+) -> (&'a [f32], Vec<B>) {
+    let (first, last) = ((from * RATE_HZ) as usize, ((to * RATE_HZ) as usize).min(samples.len()));
+    let shifted = |mut one: B| {
+        *position(&mut one) -= first as f64;
+        one
+    };
+    let inside = |one: &mut B| (0.0..(last - first) as f64).contains(position(one));
+    (
+        &samples[first..last],
+        found.iter().copied().map(shifted).filter_map(|mut one| inside(&mut one).then_some(one)).collect(),
+    )
+}
+
+fn beats_of(record: &Bidmc) -> Vec<DetectedBeat> {
+    let (mut detector, mut beats) = (BeatDetector::new(record.rate_hz).unwrap(), Vec::new());
+    detector.push(&record.ecg, &mut beats);
+    detector.finish(&mut beats);
+    beats
 }
 
 fn breaths_of(record: &Bidmc) -> Vec<DetectedBreath> {

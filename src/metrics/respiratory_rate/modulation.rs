@@ -30,20 +30,45 @@ pub struct Modulation {
 ///
 /// `None` when the window is shorter than [`MIN_WINDOW_S`], or no series has eight points and varies.
 pub fn from_modulations(modulations: &[Modulation], window_s: f64) -> Option<RespiratoryRate> {
+    common_rhythm(modulations, &[], window_s)
+}
+
+/// The same, with `advisers` that vote with an exponent of the share of their power in their own highest peak: a series
+/// that has no rhythm has no say.
+pub(super) fn common_rhythm(
+    modulations: &[Modulation],
+    advisers: &[Modulation],
+    window_s: f64,
+) -> Option<RespiratoryRate> {
     if !(MIN_WINDOW_S..=(BINS as f64 / GRID_HZ)).contains(&window_s) {
         return None;
     }
-    let spectra: Vec<Vec<f64>> = modulations.iter().filter_map(|one| spectrum(&one.points, window_s)).collect();
-    let first = spectra.first()?;
-    let product = |bin: usize| spectra.iter().map(|spectrum| spectrum[bin] + FLOOR).product::<f64>();
-    let in_band = |bin: usize| BAND_HZ.contains(&hertz(bin));
-    let common: Vec<f64> = (0..first.len()).map(|bin| if in_band(bin) { product(bin) } else { 0.0 }).collect();
-    let peak = (0..common.len()).max_by(|&a, &b| common[a].total_cmp(&common[b]))?;
-    let near = |bin: usize| (hertz(bin) - hertz(peak)).abs() < PEAK_HZ;
-    let share =
-        |spectrum: &Vec<f64>| (0..spectrum.len()).filter(|&bin| near(bin)).map(|bin| spectrum[bin]).sum::<f64>();
-    let quality = spectra.iter().map(share).sum::<f64>() / spectra.len() as f64;
+    let in_full = modulations.iter().filter_map(|one| Some((spectrum(&one.points, window_s)?, 1.0)));
+    let as_far_as_rhythmic = advisers.iter().filter_map(|one| {
+        let spectrum = spectrum(&one.points, window_s)?;
+        let vote = share(&spectrum, highest(&spectrum)?);
+        Some((spectrum, vote))
+    });
+    let voters: Vec<(Vec<f64>, f64)> = in_full.chain(as_far_as_rhythmic).collect();
+    let bins = voters.first()?.0.len();
+    let product =
+        |bin: usize| voters.iter().map(|(spectrum, vote)| (spectrum[bin] + FLOOR).powf(*vote)).product::<f64>();
+    let common: Vec<f64> =
+        (0..bins).map(|bin| if BAND_HZ.contains(&hertz(bin)) { product(bin) } else { 0.0 }).collect();
+    let peak = highest(&common)?;
+    let votes: f64 = voters.iter().map(|(_, vote)| vote).sum();
+    let quality = voters.iter().map(|(spectrum, vote)| vote * share(spectrum, peak)).sum::<f64>() / votes;
     Some(RespiratoryRate { per_minute: 60.0 * hertz(peak), quality: quality.clamp(0.0, 1.0) })
+}
+
+fn highest(spectrum: &[f64]) -> Option<usize> {
+    (0..spectrum.len()).max_by(|&a, &b| spectrum[a].total_cmp(&spectrum[b]))
+}
+
+/// Power in the peak around a bin.
+fn share(spectrum: &[f64], peak: usize) -> f64 {
+    let near = |bin: &usize| (hertz(*bin) - hertz(peak)).abs() < PEAK_HZ;
+    (0..spectrum.len()).filter(near).map(|bin| spectrum[bin]).sum()
 }
 
 fn hertz(bin: usize) -> f64 {
