@@ -79,7 +79,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Header, RecordingError> {
         }
         signals.push(signal);
     }
-    if signals.len() < count || signals.is_empty() {
+    if signals.len() < count {
         return Err(malformed(number, format!("states {count} signals, {} are described", signals.len())));
     }
     Ok(Header { name: name.to_owned(), rate_hz, frames, start, signals })

@@ -11,7 +11,7 @@ pub use annotation::{Annotation, annotations};
 use header::{Header, SignalLine};
 pub(super) use signal::{Encoding, Layout};
 
-use super::{Channel, Recording, RecordingError, Source, left_out, read_error};
+use super::{Channel, Recording, RecordingError, Source, left_out, read_error, text};
 use crate::registry::Registry;
 
 /// One signal of a record.
@@ -29,11 +29,30 @@ impl Source for Signal {
     }
 }
 
+/// What a header says of a record, whether or not its signals are there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    /// Frames a second: the unit of the annotations' sample numbers.
+    pub rate_hz: f64,
+    /// Its signals, by name, each with its samples in a frame.
+    pub signals: Vec<(String, u64)>,
+}
+
+/// Reads a header without its signals.
+///
+/// # Errors
+/// It cannot be read or is malformed.
+pub fn head(path: &Path) -> Result<Head, RecordingError> {
+    let path = header_path(path);
+    let header = header::parse(&path, &text(&path)?)?;
+    let signals = header.signals.into_iter().map(|s| (s.description, s.per_frame)).collect();
+    Ok(Head { rate_hz: header.rate_hz, signals })
+}
+
 /// Opens a record by its header's path or its name without extension.
 pub(super) fn open(path: &Path, registry: &Registry) -> Result<Recording, RecordingError> {
     let header_path = header_path(path);
-    let text = std::fs::read_to_string(&header_path).map_err(read_error(&header_path))?;
-    let header = header::parse(&header_path, &text)?;
+    let header = header::parse(&header_path, &text(&header_path)?)?;
     let folder = header_path.parent().unwrap_or(Path::new("."));
     let mut notices = Vec::new();
     let mut channels = Vec::new();
