@@ -10,6 +10,7 @@
 
 mod cpu;
 pub mod folder;
+mod matching;
 mod read;
 pub mod report;
 mod run;

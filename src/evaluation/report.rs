@@ -103,6 +103,8 @@ pub struct Table {
     pub name: &'static str,
     /// Its heading.
     pub title: String,
+    /// What its rows are: `record`.
+    pub of: &'static str,
     /// What stands in its columns.
     pub columns: Vec<Measure>,
     /// Its rows.
@@ -227,7 +229,14 @@ impl Measure {
 impl Table {
     /// A table without rows.
     pub fn new(name: &'static str, title: impl Into<String>, columns: &[Measure]) -> Self {
-        Self { name, title: title.into(), columns: columns.to_vec(), rows: Vec::new() }
+        Self { name, title: title.into(), of: "record", columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// With rows of something else than records.
+    #[must_use]
+    pub fn of(mut self, what: &'static str) -> Self {
+        self.of = what;
+        self
     }
 
     /// Adds a row; it has a cell for every column.

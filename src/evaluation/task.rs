@@ -1,5 +1,6 @@
 //! What a task is: it recognises its cases in a folder, runs each, and tells what came out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,6 +35,25 @@ pub struct Judged<O> {
     pub record: String,
     /// What came out.
     pub outcome: O,
+}
+
+impl<O> Judged<O> {
+    /// The folder the record lies in; empty for the one evaluated itself.
+    fn folder(&self) -> &str {
+        self.record.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// What rows over several records are over: each folder, where there are several, then everything.
+pub(super) fn groups<O>(judged: &[Judged<O>]) -> Vec<(String, Vec<&Judged<O>>)> {
+    let mut by_folder: BTreeMap<&str, Vec<&Judged<O>>> = BTreeMap::new();
+    judged.iter().for_each(|j| by_folder.entry(j.folder()).or_default().push(j));
+    let all = ("gross".to_owned(), judged.iter().collect());
+    if by_folder.len() < 2 {
+        return vec![all];
+    }
+    let name = |folder: &str| format!("gross, {}", if folder.is_empty() { "." } else { folder });
+    by_folder.into_iter().map(|(folder, members)| (name(folder), members)).chain([all]).collect()
 }
 
 /// One kind of comparison with a reference.

@@ -140,6 +140,16 @@ impl Channel {
         self.source.value(index)
     }
 
+    /// Code of the signal its name stands for, whatever its unit: a channel that is not sent can still be looked at.
+    pub fn likely(&self) -> Option<&'static str> {
+        likely(&self.name)
+    }
+
+    /// All values; NaN where missing.
+    pub fn values(&self) -> Vec<f32> {
+        (0..self.samples).map(|i| self.value(i).map_or(f32::NAN, |v| v as f32)).collect()
+    }
+
     /// A channel whose signal is found by name and unit.
     fn new(
         name: &str,
@@ -187,6 +197,11 @@ pub fn text(path: &Path) -> Result<String, RecordingError> {
     reader(path).and_then(|mut reader| reader.read_to_end(&mut bytes)).map_err(read_error(path))?;
     let text = String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// Code of the signal a channel's name stands for, without its unit in brackets.
+pub fn likely(name: &str) -> Option<&'static str> {
+    mapping::code(name.split(['[', '(']).next().unwrap_or(name))
 }
 
 /// A file, decompressed while it is read where it is compressed with gzip.

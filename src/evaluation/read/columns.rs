@@ -40,11 +40,6 @@ impl Columns {
         self.values.get(at).map(Vec::as_slice)
     }
 
-    /// As [`Self::find`], as samples for a detector.
-    pub(in crate::evaluation) fn samples(&self, is: impl Fn(&str) -> bool) -> Option<Vec<f32>> {
-        Some(self.find(is)?.iter().map(|v| *v as f32).collect())
-    }
-
     /// Numbers of a column that has fewer rows than the table: what is no number is left out.
     pub(in crate::evaluation) fn present(&self, column: usize) -> Vec<f64> {
         self.values.get(column).map(|v| v.iter().copied().filter(|v| !v.is_nan()).collect()).unwrap_or_default()

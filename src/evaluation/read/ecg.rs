@@ -11,7 +11,7 @@ pub(in crate::evaluation) struct Lead {
     pub(in crate::evaluation) name: String,
     /// Samples a second.
     pub(in crate::evaluation) rate_hz: f64,
-    /// Samples in mV; NaN where missing.
+    /// Samples in mV; NaN where missing. A channel without a unit is taken as it is.
     pub(in crate::evaluation) samples: Vec<f32>,
 }
 
@@ -23,10 +23,16 @@ pub(in crate::evaluation) struct Lead {
 pub(in crate::evaluation) fn lead(context: &Context<'_>, record: &Record) -> Result<Lead, String> {
     let recording = context.folder.recording(&record.header, context.registry)?;
     let channel = chosen(&recording, context.options.signal)?;
-    let scale = millivolts(channel.unit.as_deref()).unwrap_or(1.0);
-    let value = |i| channel.value(i).map_or(f32::NAN, |v| (v * scale) as f32);
-    let samples = (0..channel.samples).map(value).collect();
-    Ok(Lead { name: channel.name.clone(), rate_hz: channel.rate_hz, samples })
+    Ok(Lead::of(channel))
+}
+
+impl Lead {
+    /// A channel as a lead.
+    pub(in crate::evaluation) fn of(channel: &Channel) -> Self {
+        let scale = millivolts(channel.unit.as_deref()).unwrap_or(1.0) as f32;
+        let samples = channel.values().into_iter().map(|v| v * scale).collect();
+        Self { name: channel.name.clone(), rate_hz: channel.rate_hz, samples }
+    }
 }
 
 fn chosen(recording: &Recording, signal: Option<usize>) -> Result<&Channel, String> {
@@ -34,8 +40,8 @@ fn chosen(recording: &Recording, signal: Option<usize>) -> Result<&Channel, Stri
     if let Some(number) = signal {
         return channels.get(number).ok_or_else(|| format!("has {} signals, none is number {number}", channels.len()));
     }
-    let known = channels.iter().find(|c| c.target.as_ref().is_ok_and(|t| t.signal.as_str() == "ecg"));
-    let other = |c: &&Channel| c.target.is_err() && millivolts(c.unit.as_deref()).is_some();
+    let known = channels.iter().find(|c| c.likely() == Some("ecg"));
+    let other = |c: &&Channel| c.likely().is_none() && millivolts(c.unit.as_deref()).is_some();
     known.or_else(|| channels.iter().find(other)).or(channels.first()).ok_or_else(|| "has no signals".to_owned())
 }
 

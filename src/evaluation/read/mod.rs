@@ -1,4 +1,6 @@
 //! Recordings with their references, as the tasks take them.
 
 pub(super) mod beats;
+pub(super) mod columns;
 pub(super) mod ecg;
+pub(super) mod waves;

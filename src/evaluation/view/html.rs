@@ -102,7 +102,8 @@ fn section(out: &mut String, section: &Section) {
 }
 
 fn table(out: &mut String, table: &Table) {
-    let _ = write!(out, "<h3>{}</h3><div class=\"wide\"><table><thead><tr><th>record</th>", escaped(&table.title));
+    let _ =
+        write!(out, "<h3>{}</h3><div class=\"wide\"><table><thead><tr><th>{}</th>", escaped(&table.title), table.of);
     let is_text = |column: usize| table.rows.iter().all(|r| matches!(r.cells.get(column), Some(Cell::Text(_))));
     let classes: Vec<&str> =
         (0..table.columns.len()).map(|c| if is_text(c) { " class=\"text\"" } else { "" }).collect();

@@ -22,7 +22,9 @@ fn number(value: f64, measure: &Measure) -> String {
     if measure.digits == 0 && measure.unit == "rel." {
         return format!("{value:.1e}");
     }
-    format!("{value:.*}", measure.digits)
+    let text = format!("{value:.*}", measure.digits);
+    let is_zero = text.chars().all(|c| "-0.".contains(c));
+    if is_zero { text.trim_start_matches('-').to_owned() } else { text }
 }
 
 fn cell(cell: &Cell, measure: &Measure) -> String {

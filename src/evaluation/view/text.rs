@@ -50,7 +50,7 @@ fn section(section: &Section) -> String {
 
 /// Columns side by side, numbers to the right.
 fn table(table: &Table) -> String {
-    let mut lines = vec![std::iter::once("record".to_owned()).chain(table.columns.iter().map(heading)).collect()];
+    let mut lines = vec![std::iter::once(table.of.to_owned()).chain(table.columns.iter().map(heading)).collect()];
     for row in &table.rows {
         let cells = row.cells.iter().zip(&table.columns).map(|(c, measure)| cell(c, measure));
         lines.push(std::iter::once(row.name.clone()).chain(cells).collect::<Vec<String>>());
