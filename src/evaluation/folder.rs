@@ -57,6 +57,8 @@ pub struct Sheet {
     pub path: PathBuf,
     /// The cells of its first row, without quotation marks.
     pub first: Vec<String>,
+    /// From the time in its second row to that in the third, where there are such: its first column's step.
+    pub step: Option<f64>,
 }
 
 impl Folder {
@@ -131,10 +133,15 @@ fn sheet(root: &Path, file: &Path) -> Option<Sheet> {
     let name = ["csv", "tsv", "txt"].iter().find_map(|e| plain.strip_suffix(&format!(".{e}")))?;
     let lines = recording::reader(&root.join(file)).ok()?.lines().map_while(Result::ok);
     let is_row = |line: &String| !line.trim().is_empty() && !line.starts_with('#');
-    let row = lines.take(MOST_COMMENTS).find(is_row)?;
-    let row = row.trim_start_matches('\u{feff}');
-    let first = row.split([',', ';', '\t']).map(|cell| cell.trim().trim_matches('"').to_owned()).collect();
-    Some(Sheet { name: name.to_owned(), path: file.to_owned(), first })
+    let mut rows = lines.take(MOST_COMMENTS).filter(is_row);
+    let row = rows.next()?;
+    let cells = |row: &str| -> Vec<String> {
+        row.split([',', ';', '\t']).map(|cell| cell.trim().trim_matches('"').to_owned()).collect()
+    };
+    let first = cells(row.trim_start_matches('\u{feff}'));
+    let mut times = rows.map(|row| cells(&row).first().and_then(|cell| cell.parse::<f64>().ok()));
+    let step = times.next().flatten().zip(times.next().flatten()).map(|(a, b)| b - a);
+    Some(Sheet { name: name.to_owned(), path: file.to_owned(), first, step })
 }
 
 impl Sheet {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::folder::{Folder, extension};
+use super::read::waves::stem;
 use super::report::{LeftOut, Report};
 use super::task::{Context, Watch};
 use super::tasks::TASKS;
@@ -105,6 +106,9 @@ fn left_out(folder: &Folder, judged: &BTreeSet<PathBuf>) -> Vec<LeftOut> {
         };
         by_reason.entry(reason).or_default().push(record.header.clone());
     }
+    // What lies in several tables is one recording: its monitor's numbers, notes about it.
+    let parts: BTreeSet<&str> = folder.tables.iter().filter(|t| judged.contains(&t.path)).map(stem).collect();
+    of_records.extend(folder.tables.iter().filter(|t| parts.contains(stem(t))).map(|t| &t.path));
     for file in folder.files.iter().filter(|f| !judged.contains(*f) && !of_records.contains(f)) {
         let reason = match extension(file).as_str() {
             "edf" | "bdf" => "an EDF file: its annotations are not read",

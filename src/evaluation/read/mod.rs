@@ -3,4 +3,5 @@
 pub(super) mod beats;
 pub(super) mod columns;
 pub(super) mod ecg;
+pub(super) mod finder;
 pub(super) mod waves;

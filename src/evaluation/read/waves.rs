@@ -8,6 +8,9 @@ use super::columns::Columns;
 use super::ecg::Lead;
 use crate::recording::{Channel, Recording};
 
+/// From one sample of a waveform to the next, at most.
+const LONGEST_STEP_S: f64 = 0.2;
+
 /// Where a recording lies.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::evaluation) struct Place {
@@ -38,12 +41,12 @@ pub(in crate::evaluation) fn places(context: &Context<'_>, signals: &[&str]) -> 
         signals: record.header.clone(),
         breaths: record.annotations.iter().find(|f| f.extension().is_some_and(|e| e == "breath")).cloned(),
     });
-    let timed = |s: &&Sheet| s.first.first().is_some_and(|cell| cell.to_lowercase().starts_with("time"));
-    let tables = folder.tables.iter().filter(timed).filter(|s| has(s.first.clone(), signals)).map(|sheet| Place {
-        name: stem(sheet).to_owned(),
-        signals: sheet.path.clone(),
-        breaths: beside(folder, sheet, is_breaths).map(|s| s.path.clone()),
-    });
+    let tables =
+        folder.tables.iter().filter(is_waveform).filter(|s| has(s.first.clone(), signals)).map(|sheet| Place {
+            name: stem(sheet).to_owned(),
+            signals: sheet.path.clone(),
+            breaths: beside(folder, sheet, is_breaths).map(|s| s.path.clone()),
+        });
     let mut all: Vec<Place> = records.chain(tables).collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
@@ -61,6 +64,13 @@ pub(in crate::evaluation) fn beside<'a>(
     is: impl Fn(&Sheet) -> bool,
 ) -> Option<&'a Sheet> {
     folder.tables.iter().find(|other| stem(other) == stem(sheet) && other.path != sheet.path && is(other))
+}
+
+/// Whether a table has times close enough for a waveform: a monitor's numbers come once a second.
+fn is_waveform(sheet: &&Sheet) -> bool {
+    let name = sheet.first.first().map(|cell| cell.to_lowercase()).unwrap_or_default();
+    let second = if name.contains("[ms]") { 1000.0 } else { 1.0 };
+    name.starts_with("time") && sheet.step.is_some_and(|step| step > 0.0 && step <= LONGEST_STEP_S * second)
 }
 
 fn is_breaths(sheet: &Sheet) -> bool {

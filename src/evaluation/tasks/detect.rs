@@ -15,18 +15,6 @@ pub(super) fn beats(lead: &Lead) -> Result<(Vec<DetectedBeat>, SignalQuality), S
     Ok((found, quality))
 }
 
-/// Name and beats in seconds of the lead with the best signal.
-pub(super) fn best_lead(leads: &[Lead]) -> Result<(String, Vec<f64>), String> {
-    let mut best: Option<(f64, String, Vec<f64>)> = None;
-    for lead in leads {
-        let (found, quality) = beats(lead)?;
-        if best.as_ref().is_none_or(|(so_far, _, _)| quality.index > *so_far) {
-            best = Some((quality.index, lead.name.clone(), found.iter().map(|b| b.sample / lead.rate_hz).collect()));
-        }
-    }
-    best.map(|(_, name, beats_s)| (name, beats_s)).ok_or_else(|| "has no ECG".to_owned())
-}
-
 /// Pulses of a wave.
 pub(super) fn pulses(wave: &Lead) -> Result<Vec<DetectedPulse>, String> {
     let (mut detector, mut found) = (PulseDetector::new(wave.rate_hz).map_err(|e| e.to_string())?, Vec::new());

@@ -2,16 +2,16 @@
 
 mod figures;
 
-use afferent_dsp::ecg;
 use afferent_dsp::evaluate::Tally;
 use afferent_dsp::ppg::{self, DetectedPulse};
 use afferent_metrics::pulse_rate::{self, pulse_rate};
 
 use super::super::matching::match_delayed;
+use super::super::read::finder::best_lead;
 use super::super::read::waves::{Place, Waves, places};
 use super::super::report::{Algorithm, Findings, Strip};
 use super::super::task::{Context, Found, Judged, Task};
-use super::detect::{best_lead, pulses};
+use super::detect::pulses;
 
 /// Pulses and pulse rate.
 pub(super) struct Pulses;
@@ -48,12 +48,11 @@ impl Task for Pulses {
     const TITLE: &'static str = "Pulses and pulse rate from PPG";
     const ABOUT: &'static str = "Detected pulses against the R peaks of the ECG recorded with them, matched within 150 ms \
         at the recording's own transit delay (the one that matches most), and the pulse rate of 30 s windows every 15 s \
-        against the mean interval of those R peaks. The R peaks are our own, of the lead of best signal quality: their \
-        errors count against the pulses.";
+        against the mean interval of those R peaks. The R peaks are those of a plain search over the whole ECG, \
+        in the lead that agrees best with the others; nobody checked them, and their errors count against the pulses.";
     const ALGORITHMS: &'static [Algorithm] = &[
         Algorithm { id: "pulses (ppg)", version: ppg::VERSION },
         Algorithm { id: "pulse rate", version: pulse_rate::VERSION },
-        Algorithm { id: "R peaks (ecg)", version: ecg::VERSION },
     ];
 
     fn recognise(context: &Context<'_>) -> Vec<Found<Place>> {

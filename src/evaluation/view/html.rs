@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::super::report::{Cell, Kind, Report, Section, Table};
 use super::chart::chart;
 use super::strip::strip;
-use super::{cell, figure, heading, some_of};
+use super::{MOST_ROWS, cell, figure, heading, some_of};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -102,8 +102,10 @@ fn section(out: &mut String, section: &Section) {
 }
 
 fn table(out: &mut String, table: &Table) {
-    let _ =
-        write!(out, "<h3>{}</h3><div class=\"wide\"><table><thead><tr><th>{}</th>", escaped(&table.title), table.of);
+    let is_long = table.rows.len() > MOST_ROWS;
+    let (open, close) = if is_long { ("<details><summary>all rows</summary>", "</details>") } else { ("", "") };
+    let title = escaped(&table.title);
+    let _ = write!(out, "<h3>{title}</h3>{open}<div class=\"wide\"><table><thead><tr><th>{}</th>", table.of);
     let is_text = |column: usize| table.rows.iter().all(|r| matches!(r.cells.get(column), Some(Cell::Text(_))));
     let classes: Vec<&str> =
         (0..table.columns.len()).map(|c| if is_text(c) { " class=\"text\"" } else { "" }).collect();
@@ -119,7 +121,7 @@ fn table(out: &mut String, table: &Table) {
         }
         out.push_str("</tr>");
     }
-    out.push_str("</tbody></table></div>\n");
+    let _ = writeln!(out, "</tbody></table></div>{close}");
 }
 
 fn left_out(out: &mut String, report: &Report) {

@@ -18,9 +18,9 @@ fn number(value: f64, measure: &Measure) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
-    // Differences of golden values span many powers of ten.
-    if measure.digits == 0 && measure.unit == "rel." {
-        return format!("{value:.1e}");
+    // Relative differences span many powers of ten.
+    if measure.unit == "rel." {
+        return if value == 0.0 { "0".to_owned() } else { format!("{value:.1e}") };
     }
     let text = format!("{value:.*}", measure.digits);
     let is_zero = text.chars().all(|c| "-0.".contains(c));
@@ -50,6 +50,9 @@ fn heading(measure: &Measure) -> String {
         unit => format!("{} [{unit}]", measure.title),
     }
 }
+
+/// Rows of records that a reader is shown without asking.
+const MOST_ROWS: usize = 60;
 
 /// The first few names, and how many more there are.
 fn some_of(names: &[String]) -> String {

@@ -1,7 +1,7 @@
 //! The report for a terminal.
 
-use super::super::report::{Cell, Kind, LeftOut, Report, Section, Table};
-use super::{cell, figure, heading, some_of};
+use super::super::report::{Cell, Kind, LeftOut, Report, Row, Section, Table};
+use super::{MOST_ROWS, cell, figure, heading, some_of};
 
 /// The report as text: a summary, then the tables of each task.
 pub fn text(report: &Report) -> String {
@@ -48,40 +48,36 @@ fn section(section: &Section) -> String {
     out
 }
 
-/// Columns side by side, numbers to the right.
+/// Columns side by side, numbers to the right; of many records the first ones.
 fn table(table: &Table) -> String {
-    let mut lines = vec![std::iter::once(table.of.to_owned()).chain(table.columns.iter().map(heading)).collect()];
-    for row in &table.rows {
+    let (records, over): (Vec<&Row>, Vec<&Row>) = table.rows.iter().partition(|row| row.kind == Kind::Record);
+    let shown: Vec<&Row> = records.iter().take(MOST_ROWS).chain(&over).copied().collect();
+    let mut lines: Vec<Vec<String>> =
+        vec![std::iter::once(table.of.to_owned()).chain(table.columns.iter().map(heading)).collect()];
+    for row in &shown {
         let cells = row.cells.iter().zip(&table.columns).map(|(c, measure)| cell(c, measure));
         lines.push(std::iter::once(row.name.clone()).chain(cells).collect::<Vec<String>>());
     }
-    let count = table.columns.len() + 1;
+    let is_text = |column: usize| shown.iter().all(|row| matches!(row.cells.get(column), Some(Cell::Text(_))));
+    let left: Vec<bool> = std::iter::once(true).chain((0..table.columns.len()).map(is_text)).collect();
     let width =
-        |column: usize| lines.iter().filter_map(|l| l.get(column)).map(|c| c.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..count).map(width).collect();
-    let is_text = |column: usize| {
-        column == 0
-            || table
-                .rows
-                .iter()
-                .all(|r| matches!(column.checked_sub(1).and_then(|c| r.cells.get(c)), Some(Cell::Text(_))))
-    };
-    let left: Vec<bool> = (0..count).map(is_text).collect();
-    let rule = "-".repeat(widths.iter().sum::<usize>() + 2 * (count - 1));
-    let mut out = String::new();
-    let mut records = true;
-    for (index, line) in lines.iter().enumerate() {
-        let over_all = index.checked_sub(1).and_then(|i| table.rows.get(i)).is_some_and(|r| r.kind != Kind::Record);
-        if index == 1 || (over_all && std::mem::take(&mut records)) && index > 1 {
-            out.push_str(&rule);
-            out.push('\n');
-        }
-        let cells: Vec<String> =
-            line.iter().zip(widths.iter().zip(&left)).map(|(text, (width, left))| pad(text, *width, *left)).collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
+        |column: usize| lines.iter().filter_map(|l| l.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..left.len()).map(width).collect();
+    let lines = lines.iter().map(|line| {
+        let cells = line.iter().zip(widths.iter().zip(&left)).map(|(text, (width, left))| pad(text, *width, *left));
+        cells.collect::<Vec<String>>().join("  ").trim_end().to_owned() + "\n"
+    });
+    let mut lines: Vec<String> = lines.collect();
+    let rule = "-".repeat(widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1)) + "\n";
+    // From below, so that the places above stay what they are.
+    if !over.is_empty() {
+        lines.insert(lines.len() - over.len(), rule.clone());
     }
-    out
+    if let Some(hidden) = records.len().checked_sub(MOST_ROWS).filter(|hidden| *hidden > 0) {
+        lines.insert(1 + MOST_ROWS, format!("… and {hidden} more: --format json or html tells all\n"));
+    }
+    lines.insert(1, rule);
+    lines.concat()
 }
 
 fn pad(text: &str, width: usize, left: bool) -> String {
