@@ -17,6 +17,8 @@ mod run;
 mod statistics;
 pub mod task;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use folder::Folder;

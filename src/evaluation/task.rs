@@ -37,23 +37,21 @@ pub struct Judged<O> {
     pub outcome: O,
 }
 
-impl<O> Judged<O> {
-    /// The folder the record lies in; empty for the one evaluated itself.
-    fn folder(&self) -> &str {
-        self.record.rsplit_once('/').map_or("", |(folder, _)| folder)
-    }
-}
-
 /// What rows over several records are over: each folder, where there are several, then everything.
 pub(super) fn groups<O>(judged: &[Judged<O>]) -> Vec<(String, Vec<&Judged<O>>)> {
-    let mut by_folder: BTreeMap<&str, Vec<&Judged<O>>> = BTreeMap::new();
-    judged.iter().for_each(|j| by_folder.entry(j.folder()).or_default().push(j));
-    let all = ("gross".to_owned(), judged.iter().collect());
-    if by_folder.len() < 2 {
-        return vec![all];
+    grouped(judged, |j| &j.record)
+}
+
+/// As [`groups`], of anything with a record's name.
+pub(super) fn grouped<'a, T>(items: &'a [T], record: impl Fn(&'a T) -> &'a str) -> Vec<(String, Vec<&'a T>)> {
+    let mut by_folder: BTreeMap<&str, Vec<&T>> = BTreeMap::new();
+    for item in items {
+        let folder = record(item).rsplit_once('/').map_or(".", |(folder, _)| folder);
+        by_folder.entry(folder).or_default().push(item);
     }
-    let name = |folder: &str| format!("gross, {}", if folder.is_empty() { "." } else { folder });
-    by_folder.into_iter().map(|(folder, members)| (name(folder), members)).chain([all]).collect()
+    let folders = if by_folder.len() < 2 { BTreeMap::new() } else { by_folder };
+    let of_folder = folders.into_iter().map(|(folder, members)| (format!("gross, {folder}"), members));
+    of_folder.chain([("gross".to_owned(), items.iter().collect())]).collect()
 }
 
 /// One kind of comparison with a reference.

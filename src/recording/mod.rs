@@ -128,6 +128,15 @@ pub struct Target {
     pub waveform: bool,
 }
 
+/// The values of a channel of which only the description is known.
+struct Missing;
+
+impl Source for Missing {
+    fn value(&self, _: u64) -> Option<f64> {
+        None
+    }
+}
+
 /// Where a channel's values come from.
 trait Source: Send + Sync {
     /// The value of a sample in the channel's unit; none where it is missing.
@@ -143,6 +152,12 @@ impl Channel {
     /// Code of the signal its name stands for, whatever its unit: a channel that is not sent can still be looked at.
     pub fn likely(&self) -> Option<&'static str> {
         likely(&self.name)
+    }
+
+    /// The same channel without its values.
+    fn described(&self) -> Self {
+        let (name, unit, target) = (self.name.clone(), self.unit.clone(), self.target.clone());
+        Self { name, rate_hz: self.rate_hz, samples: 0, unit, target, source: Box::new(Missing) }
     }
 
     /// All values; NaN where missing.

@@ -42,7 +42,7 @@ pub(in crate::evaluation) fn places(context: &Context<'_>, signals: &[&str]) -> 
         breaths: record.annotations.iter().find(|f| f.extension().is_some_and(|e| e == "breath")).cloned(),
     });
     let tables =
-        folder.tables.iter().filter(is_waveform).filter(|s| has(s.first.clone(), signals)).map(|sheet| Place {
+        folder.tables.iter().filter(|s| is_waveform(s)).filter(|s| has(s.first.clone(), signals)).map(|sheet| Place {
             name: stem(sheet).to_owned(),
             signals: sheet.path.clone(),
             breaths: beside(folder, sheet, is_breaths).map(|s| s.path.clone()),
@@ -67,7 +67,7 @@ pub(in crate::evaluation) fn beside<'a>(
 }
 
 /// Whether a table has times close enough for a waveform: a monitor's numbers come once a second.
-fn is_waveform(sheet: &&Sheet) -> bool {
+fn is_waveform(sheet: &Sheet) -> bool {
     let name = sheet.first.first().map(|cell| cell.to_lowercase()).unwrap_or_default();
     let second = if name.contains("[ms]") { 1000.0 } else { 1.0 };
     name.starts_with("time") && sheet.step.is_some_and(|step| step > 0.0 && step <= LONGEST_STEP_S * second)

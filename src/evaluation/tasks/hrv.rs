@@ -1,6 +1,6 @@
 //! Heart rate variability against canonical values.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use afferent_metrics::hrv::{self, consecutive, frequency_domain, frequency_domain_lomb, sample_entropy, time_domain};
 use serde_json::Value;
@@ -108,7 +108,7 @@ impl Outcome {
     }
 }
 
-fn series(folder: &Folder, file: &PathBuf) -> Vec<Found<Case>> {
+fn series(folder: &Folder, file: &Path) -> Vec<Found<Case>> {
     let Ok(text) = folder.text(file) else { return Vec::new() };
     // Python writes numbers that JSON does not know.
     let text = text.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null");
@@ -117,7 +117,7 @@ fn series(folder: &Folder, file: &PathBuf) -> Vec<Found<Case>> {
     let found = |(name, one): (&String, &Value)| {
         let nn_ms: Vec<f64> = one.get("rr_ms")?.as_array()?.iter().filter_map(Value::as_f64).collect();
         let case = Case { nn_ms, canonical: one.get("canonical")?.clone() };
-        Some(Found { record: name.clone(), files: vec![file.clone()], case })
+        Some(Found { record: name.clone(), files: vec![file.to_owned()], case })
     };
     all.iter().filter_map(found).collect()
 }

@@ -26,7 +26,7 @@ pub(super) fn recordings(folder: &Folder) -> Vec<(String, Place)> {
         let stem = record.header.file_stem()?.to_string_lossy().to_lowercase();
         let has_signals = record.head.as_ref().is_ok_and(|head| !head.signals.is_empty());
         let is_noise = matches!(stem.as_str(), "em" | "ma" | "bw") && has_signals;
-        is_noise.then(|| (stem, Place::Record(at)))
+        is_noise.then_some((stem, Place::Record(at)))
     };
     let of_table = |(at, sheet): (usize, &Sheet)| {
         let is_noise = sheet.is_headless() && sheet.first.len() == 1 && rate_hz(sheet).is_some();
@@ -75,7 +75,7 @@ fn rate_hz(sheet: &Sheet) -> Option<f64> {
 
 /// Whether a time lies in a noisy stretch.
 pub(super) fn is_noisy(time_s: f64) -> bool {
-    time_s >= FROM_S && ((time_s - FROM_S) / STRETCH_S) as u64 % 2 == 0
+    time_s >= FROM_S && (((time_s - FROM_S) / STRETCH_S) as u64).is_multiple_of(2)
 }
 
 /// The lead with noise, repeated to its end, at `snr_db` as `nst` defines it: signal power is the squared QRS peak-to-peak

@@ -27,12 +27,18 @@ pub(super) fn chart(chart: &Chart) -> String {
         title = escaped(&chart.title)
     );
     axes(&mut out, chart, &x, &y);
+    // What lies outside the axes is cut off.
+    let (wide, high) = (WIDTH - RIGHT - LEFT, HEIGHT - BOTTOM - TOP);
+    let _ = write!(
+        out,
+        "<svg x=\"{LEFT}\" y=\"{TOP}\" width=\"{wide}\" height=\"{high}\" viewBox=\"{LEFT} {TOP} {wide} {high}\">"
+    );
     let mut series = 0;
     for mark in &chart.marks {
         draw(&mut out, mark, &x, &y, series % COLOURS);
         series += usize::from(matches!(mark, Mark::Line { .. } | Mark::Dots { .. } | Mark::Bars { .. }));
     }
-    out.push_str("</svg>");
+    out.push_str("</svg></svg>");
     legend(&mut out, chart);
     out.push_str("</figure>\n");
     out
@@ -128,7 +134,7 @@ fn draw(out: &mut String, mark: &Mark, x: &Scale, y: &Scale, colour: usize) {
             write!(
                 out,
                 "<path class=\"level\" d=\"M{LEFT} {level:.1}H{right}\"/>\
-                 <text class=\"tick\" x=\"{right}\" y=\"{place:.1}\" text-anchor=\"end\">{text}</text>"
+                 <text class=\"tick over\" x=\"{right}\" y=\"{place:.1}\" text-anchor=\"end\">{text}</text>"
             )
         }
     };

@@ -39,6 +39,7 @@ fn figure(figure: &Figure) -> String {
     let number = number(figure.value, &figure.measure);
     match figure.measure.unit {
         "" | "rel." => number,
+        _ if !figure.value.is_finite() => number,
         unit => format!("{number}\u{a0}{unit}"),
     }
 }

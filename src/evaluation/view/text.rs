@@ -1,5 +1,7 @@
 //! The report for a terminal.
 
+use std::fmt::Write;
+
 use super::super::report::{Cell, Kind, LeftOut, Report, Row, Section, Table};
 use super::{MOST_ROWS, cell, figure, heading, some_of};
 
@@ -7,17 +9,13 @@ use super::{MOST_ROWS, cell, figure, heading, some_of};
 pub fn text(report: &Report) -> String {
     let mut out = format!("Accuracy on {}\n\n", report.folder);
     for section in &report.sections {
-        out.push_str(&format!("{} ({} {})\n", section.title, section.judged, records(section.judged)));
+        let _ = writeln!(out, "{} ({} {})", section.title, section.judged, records(section.judged));
         let width = section.findings.summary.iter().map(|f| f.measure.title.chars().count()).max().unwrap_or(0);
         for one in &section.findings.summary {
-            out.push_str(&format!(
-                "  {}  {}\n",
-                pad(one.measure.title, width, true),
-                figure(one).replace('\u{a0}', " ")
-            ));
+            let _ = writeln!(out, "  {}  {}", pad(one.measure.title, width, true), figure(one).replace('\u{a0}', " "));
         }
         if !section.failed.is_empty() {
-            out.push_str(&format!("  {} {} not be judged\n", section.failed.len(), could(section.failed.len())));
+            let _ = writeln!(out, "  {} {} not be judged", section.failed.len(), could(section.failed.len()));
         }
     }
     report.sections.iter().for_each(|s| out.push_str(&self::section(s)));
@@ -37,13 +35,13 @@ fn section(section: &Section) -> String {
     let mut out = format!("\n{}\n{}\n", section.title, "=".repeat(section.title.chars().count()));
     out.push_str(&wrapped(section.about, 100));
     let algorithms: Vec<String> = section.algorithms.iter().map(|a| format!("{} {}", a.id, a.version)).collect();
-    out.push_str(&format!("Algorithms: {}\n", algorithms.join(", ")));
+    let _ = writeln!(out, "Algorithms: {}", algorithms.join(", "));
     section.findings.notes.iter().for_each(|note| out.push_str(&wrapped(note, 100)));
     for table in &section.findings.tables {
-        out.push_str(&format!("\n{}\n{}", table.title, self::table(table)));
+        let _ = write!(out, "\n{}\n{}", table.title, self::table(table));
     }
     for failure in &section.failed {
-        out.push_str(&format!("not judged: {}: {}\n", failure.record, failure.reason));
+        let _ = writeln!(out, "not judged: {}: {}", failure.record, failure.reason);
     }
     out
 }
@@ -111,7 +109,7 @@ fn left_out(left_out: &[LeftOut]) -> String {
     }
     for group in left_out {
         let names: Vec<String> = group.files.iter().map(|f| f.to_string_lossy().into_owned()).collect();
-        out.push_str(&format!("{}: {}\n", group.reason, some_of(&names)));
+        let _ = writeln!(out, "{}: {}", group.reason, some_of(&names));
     }
     out
 }

@@ -4,7 +4,7 @@ use afferent_dsp::evaluate::Tally;
 
 use super::super::super::report::{Cell, Chart, Figure, Findings, Kind, Mark, Measure, Strip, Table, measure};
 use super::super::super::statistics::{mean, median, quantile};
-use super::super::super::task::Judged;
+use super::super::super::task::{Judged, grouped};
 use super::Outcome;
 
 /// Strips shown of a folder at most: the records with most errors have theirs.
@@ -51,9 +51,9 @@ pub(super) fn findings(judged: &[Judged<Outcome>]) -> Findings {
 
 type Line<'a> = (&'a str, &'a Outcome, &'a Tally);
 
-fn gross(lines: &[Line<'_>]) -> Tally {
+fn gross<'a>(lines: impl IntoIterator<Item = &'a Line<'a>>) -> Tally {
     let mut total = Tally::default();
-    lines.iter().for_each(|(_, _, tally)| total.add(tally));
+    lines.into_iter().for_each(|(_, _, tally)| total.add(tally));
     total
 }
 
@@ -90,7 +90,9 @@ fn accuracy(name: &'static str, title: &str, lines: &[Line<'_>]) -> Table {
     for (record, outcome, tally) in lines {
         table.push(Kind::Record, *record, row(tally, &outcome.lead, &outcome.annotator));
     }
-    table.push(Kind::Gross, "gross", row(&gross(lines), "", ""));
+    for (name, members) in grouped(lines, |line| line.0) {
+        table.push(Kind::Gross, name, row(&gross(members), "", ""));
+    }
     let average = |of: fn(&Tally) -> f64| Cell::from(100.0 * mean(each(lines, of)));
     let none = || Cell::from("");
     let (se, ppv, f1) = (average(Tally::sensitivity), average(Tally::positive_predictivity), average(Tally::f1));
