@@ -1,6 +1,6 @@
 //! What lies in a folder: WFDB records, tables, and everything else, by relative path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::recording::wfdb::{self, Annotation, Head};
 use crate::recording::{self, Recording, RecordingError};
 use crate::registry::Registry;
 
-/// Folders within folders that are looked into: enough for any data set, and an end for a link to a parent.
+/// Folders within folders that are looked into: enough for any data set.
 const DEEPEST: usize = 16;
 
 /// Lines that may stand before a table's first row.
@@ -69,7 +69,7 @@ impl Folder {
     pub fn open(root: &Path) -> std::io::Result<Self> {
         let mut files = Vec::new();
         std::fs::read_dir(root)?;
-        collect(root, Path::new(""), DEEPEST, &mut files);
+        collect(root, Path::new(""), DEEPEST, &mut BTreeSet::new(), &mut files);
         files.sort();
         let mut by_stem: BTreeMap<PathBuf, Vec<&PathBuf>> = BTreeMap::new();
         for file in &files {
@@ -161,7 +161,11 @@ pub(super) fn extension(file: &Path) -> String {
     file.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
 }
 
-fn collect(root: &Path, folder: &Path, deepest: usize, files: &mut Vec<PathBuf>) {
+fn collect(root: &Path, folder: &Path, deepest: usize, seen: &mut BTreeSet<PathBuf>, files: &mut Vec<PathBuf>) {
+    // A link to a folder that was searched already leads nowhere new.
+    if !std::fs::canonicalize(root.join(folder)).is_ok_and(|real| seen.insert(real)) {
+        return;
+    }
     let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -170,7 +174,7 @@ fn collect(root: &Path, folder: &Path, deepest: usize, files: &mut Vec<PathBuf>)
             continue;
         }
         match std::fs::metadata(root.join(&path)) {
-            Ok(about) if about.is_dir() && deepest > 0 => collect(root, &path, deepest - 1, files),
+            Ok(about) if about.is_dir() && deepest > 0 => collect(root, &path, deepest - 1, seen, files),
             Ok(about) if about.is_file() => files.push(path),
             _ => {}
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::folder::{Folder, extension};
+use super::read::beats::Reference;
 use super::read::waves::stem;
 use super::report::{LeftOut, Report};
 use super::task::{Context, Watch};
@@ -102,7 +103,10 @@ fn left_out(folder: &Folder, judged: &BTreeSet<PathBuf>) -> Vec<LeftOut> {
             }
             Ok(head) if head.signals.is_empty() => "a header without signals".to_owned(),
             Ok(_) if record.annotations.is_empty() => "signals without reference annotations beside them".to_owned(),
-            Ok(_) => "annotations without beats, rhythms or breaths to compare with".to_owned(),
+            Ok(_) => match Reference::read(folder, record) {
+                Ok(_) => "beats beside signals of another kind".to_owned(),
+                Err(problem) => format!("its annotations cannot be used: {problem}"),
+            },
         };
         by_reason.entry(reason).or_default().push(record.header.clone());
     }

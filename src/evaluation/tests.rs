@@ -54,6 +54,8 @@ fn mixed() -> tempfile::TempDir {
     header(&root.join("beats.hea"), "beats 0 128 0");
     annotate(&root.join("beats.ecg"), 128.0, &heart, 50.0);
     header(&root.join("broken.hea"), "broken 1 fast");
+    ecg(root, "half", 250.0, &heart, 10.0);
+    std::fs::write(root.join("half.atr"), [5]).unwrap();
     std::fs::write(root.join("notes.csv"), "who,what\nsomebody,something\n").unwrap();
     folder
 }
@@ -77,6 +79,7 @@ fn records_are_judged_wherever_they_lie_and_what_is_not_is_told() {
     for (file, reason) in [
         ("plain.hea", "without reference annotations"),
         ("beats.hea", "beats without a waveform"),
+        ("half.hea", "its annotations cannot be used: half.atr, line 1: ends within an annotation"),
         ("broken.hea", "sampling frequency"),
         ("notes.csv", "no reference is known"),
     ] {
@@ -164,6 +167,14 @@ fn flagged_beats_are_recognised_by_their_columns() {
     let values = row(task, "reference_beats", "series");
     assert_eq!((values["beats"].as_f64(), values["onsets_seen"].as_f64()), (Some(1499.0), Some(1.0)));
     assert!(values["sensitivity"].as_f64().unwrap() > 90.0 && values["auc"].as_f64().unwrap() > 0.98, "{values}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_contains_itself_is_searched_once() {
+    let folder = mixed();
+    std::os::unix::fs::symlink(".", folder.path().join("loop")).unwrap();
+    assert_eq!(task(&evaluated(folder.path()), "r-peaks")["judged"], 2);
 }
 
 #[test]

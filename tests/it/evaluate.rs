@@ -48,13 +48,10 @@ fn the_recordings_are_recognised_and_every_record_is_judged() {
     }
     assert!(tasks.iter().all(|t| t["failed"].as_array().unwrap().is_empty()));
     for task in tasks {
-        let figures: Vec<String> = task["summary"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|f| format!("{} {} {}", f["title"], f["value"], f["unit"]))
-            .collect();
-        println!("{}: {}", task["title"], figures.join(", "));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let figure = |f: &Value| format!("{} {} {}", text(&f["title"]), f["value"], text(&f["unit"]));
+        let figures: Vec<String> = task["summary"].as_array().unwrap().iter().map(figure).collect();
+        println!("{}: {}", text(&task["title"]), figures.join(", "));
     }
     let page = evaluate(&folder.join("mitdb"), &["--format", "html", "--record", "101"]);
     let page = String::from_utf8(page.stdout).unwrap();

@@ -29,7 +29,7 @@ impl Reference {
     pub(in crate::evaluation) fn read(folder: &Folder, record: &Record) -> Result<Self, String> {
         let rate_hz = record.head.as_ref().map_err(Clone::clone)?.rate_hz;
         let mut found = Self::default();
-        let mut problem = "there are no annotations beside it".to_owned();
+        let mut problem = "mark no beats".to_owned();
         for file in &record.annotations {
             let annotations = match folder.annotations(file) {
                 Ok(annotations) => annotations,
