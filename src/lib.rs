@@ -23,6 +23,7 @@ pub mod strip;
 pub mod projection;
 pub mod synthetic;
 pub mod recording;
+pub mod evaluation;
 
 // shell
 pub mod telemetry;

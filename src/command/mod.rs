@@ -5,6 +5,7 @@ mod check;
 mod client;
 mod demo;
 mod encode;
+mod evaluate;
 #[cfg(test)]
 mod fake;
 pub mod load;
@@ -25,6 +26,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Send recordings to a server: WFDB, CSV, NDJSON packets.
     Replay(replay::Args),
+    /// Detector accuracy against reference annotations.
+    Evaluate(evaluate::Args),
     /// Check that registry, capability and ig are consistent.
     Check(check::Args),
     /// Simulate devices and measure.
@@ -52,6 +55,7 @@ pub fn run(command: Command) -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Check(args) => check::run(&args),
+            Command::Evaluate(args) => evaluate::run(args),
             Command::Load(args) => load::run(args).await,
             Command::Admin(args) => admin::run(args).await,
         }

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Channel, Recording, RecordingError, Source, left_out, read_error};
+use super::{Channel, Recording, RecordingError, Source, left_out, text};
 use crate::registry::Registry;
 use crate::time::{Instant, MICROS};
 
@@ -28,7 +28,7 @@ impl Source for Values {
 }
 
 pub(super) fn open(path: &Path, rate_hz: Option<f64>, registry: &Registry) -> Result<Recording, RecordingError> {
-    let text = std::fs::read_to_string(path).map_err(read_error(path))?;
+    let text = text(path)?;
     let malformed = |line: usize, problem: String| RecordingError::Malformed { path: path.to_owned(), line, problem };
     let mut rows = text
         .lines()
@@ -94,7 +94,8 @@ pub(super) fn open(path: &Path, rate_hz: Option<f64>, registry: &Registry) -> Re
     if channels.iter().all(|c| c.samples == 0) {
         return Err(malformed(last_line, "has no rows after the header".to_owned()));
     }
-    let name = path.file_stem().map_or_else(|| "table".to_owned(), |n| n.to_string_lossy().into_owned());
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let name = name.split_once('.').map_or("table", |(stem, _)| stem).to_owned();
     Ok(Recording { name, model: "wfdb-recording", start, notices: left_out(&channels), channels })
 }
 

@@ -99,16 +99,24 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// The signal of a channel, or why it is none.
-pub(super) fn target(name: &str, unit: Option<&str>, registry: &Registry) -> Result<Target, String> {
+/// The code of the signal a name stands for, whatever its unit.
+pub(super) fn code(name: &str) -> Option<&'static str> {
+    row(name)?.signal.ok()
+}
+
+fn row(name: &str) -> Option<&'static Row> {
     let capitals = name.trim().to_uppercase();
     let matches = |pattern: &&str| match pattern.strip_suffix('*') {
         Some(prefix) => capitals.starts_with(prefix),
         None => **pattern == capitals,
     };
+    TABLE.iter().find(|row| row.names.iter().any(matches))
+}
+
+/// The signal of a channel, or why it is none.
+pub(super) fn target(name: &str, unit: Option<&str>, registry: &Registry) -> Result<Target, String> {
     let by_code = SignalCode::new(name.trim().to_lowercase()).ok().filter(|code| registry.signal(code).is_some());
-    let known = TABLE.iter().find(|row| row.names.iter().any(matches));
-    let (code, listed) = match (by_code, known) {
+    let (code, listed) = match (by_code, row(name)) {
         (Some(code), row) => (code, row),
         (None, Some(row)) => (SignalCode::new(row.signal?).map_err(|e| e.to_string())?, Some(row)),
         (None, None) => return Err("its name stands for no signal known".to_owned()),

@@ -14,7 +14,11 @@ pub mod wfdb;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
 
 pub use ndjson::{Line, PacketFile};
 pub use packets::{Cut, Packets, Selection};
@@ -25,6 +29,9 @@ use crate::time::Instant;
 
 /// Samples a second below which a channel holds a monitor's numbers and no waveform.
 const SLOWEST_WAVEFORM: f64 = 2.0;
+
+/// What a file compressed with gzip begins with (RFC 1952).
+const GZIP: [u8; 2] = [0x1F, 0x8B];
 
 /// Why a file gives no packets.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +108,8 @@ pub struct Channel {
     pub rate_hz: f64,
     /// Samples in it.
     pub samples: u64,
+    /// Its unit, as the file writes it.
+    pub unit: Option<String>,
     /// The signal it is, or why it is none.
     pub target: Result<Target, String>,
     source: Box<dyn Source>,
@@ -119,6 +128,15 @@ pub struct Target {
     pub waveform: bool,
 }
 
+/// The values of a channel of which only the description is known.
+struct Missing;
+
+impl Source for Missing {
+    fn value(&self, _: u64) -> Option<f64> {
+        None
+    }
+}
+
 /// Where a channel's values come from.
 trait Source: Send + Sync {
     /// The value of a sample in the channel's unit; none where it is missing.
@@ -129,6 +147,22 @@ impl Channel {
     /// The value of sample `index`.
     pub fn value(&self, index: u64) -> Option<f64> {
         self.source.value(index)
+    }
+
+    /// Code of the signal its name stands for, whatever its unit: a channel that is not sent can still be looked at.
+    pub fn likely(&self) -> Option<&'static str> {
+        likely(&self.name)
+    }
+
+    /// The same channel without its values.
+    fn described(&self) -> Self {
+        let (name, unit, target) = (self.name.clone(), self.unit.clone(), self.target.clone());
+        Self { name, rate_hz: self.rate_hz, samples: 0, unit, target, source: Box::new(Missing) }
+    }
+
+    /// All values; NaN where missing.
+    pub fn values(&self) -> Vec<f32> {
+        (0..self.samples).map(|i| self.value(i).map_or(f32::NAN, |v| v as f32)).collect()
     }
 
     /// A channel whose signal is found by name and unit.
@@ -144,26 +178,55 @@ impl Channel {
         if rate_hz < SLOWEST_WAVEFORM && target.as_ref().is_ok_and(|t| t.waveform) {
             target = Err(format!("{rate_hz} samples a second are too few for a waveform"));
         }
-        Self { name: name.to_owned(), rate_hz, samples, target, source }
+        Self { name: name.to_owned(), rate_hz, samples, unit: unit.map(str::to_owned), target, source }
     }
 }
 
 impl Recording {
-    /// Opens a WFDB record (`101`, `101.hea`, `101.dat`), an EDF file or a CSV table; `rate_hz` is needed where a table has no time column.
+    /// Opens a WFDB record (`101`, `101.hea`, `101.dat`), an EDF file or a CSV table (as it is or as `.csv.gz`); `rate_hz` is
+    /// needed where a table has no time column.
     ///
     /// # Errors
     /// The file cannot be read, is malformed, or is of a kind not supported.
     pub fn open(path: &Path, rate_hz: Option<f64>, registry: &Registry) -> Result<Self, RecordingError> {
-        let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        let name = path.to_string_lossy().to_ascii_lowercase();
+        let plain = name.strip_suffix(".gz").unwrap_or(&name);
+        let extension = plain.rsplit_once('.').map(|(_, extension)| extension);
         let unsupported = |what: &str| RecordingError::Unsupported { path: path.to_owned(), what: what.to_owned() };
-        match extension.as_deref() {
+        match extension {
             Some("csv" | "tsv" | "txt") => csv::open(path, rate_hz, registry),
-            Some("edf") => edf::open(path, registry),
+            Some("edf") if plain == name => edf::open(path, registry),
             Some("bdf") => Err(unsupported("BDF")),
-            Some("gz") => Err(unsupported("a compressed file")),
+            _ if plain != name => Err(unsupported("a compressed file of this kind")),
             _ => wfdb::open(path, registry),
         }
     }
+}
+
+/// The text of a file, decompressed where it is compressed with gzip; octets that are no UTF-8 are replaced.
+///
+/// # Errors
+/// It cannot be read, or what is compressed is damaged.
+pub fn text(path: &Path) -> Result<String, RecordingError> {
+    let mut bytes = Vec::new();
+    reader(path).and_then(|mut reader| reader.read_to_end(&mut bytes)).map_err(read_error(path))?;
+    let text = String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// Code of the signal a channel's name stands for, without its unit in brackets.
+pub fn likely(name: &str) -> Option<&'static str> {
+    mapping::code(name.split(['[', '(']).next().unwrap_or(name))
+}
+
+/// A file, decompressed while it is read where it is compressed with gzip.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn reader(path: &Path) -> std::io::Result<Box<dyn BufRead>> {
+    let mut file = BufReader::new(File::open(path)?);
+    let compressed = file.fill_buf()?.starts_with(&GZIP);
+    Ok(if compressed { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) })
 }
 
 /// Whether a path is of a file of packets, read by [`PacketFile`].

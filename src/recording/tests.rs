@@ -81,6 +81,37 @@ fn format_16_with_an_offset_several_rates_and_wrong_sums() {
 }
 
 #[test]
+fn segments_are_joined_with_holes_where_they_lack_a_signal() {
+    let bytes = |counts: &[i16]| counts.iter().flat_map(|c| c.to_le_bytes()).collect::<Vec<u8>>();
+    let layout = "l 2 2 0\n~ 0 1/mV 16 0 0 0 0 II\n~ 0 1/mV 16 0 0 0 0 V\n";
+    let files: [(&str, &[u8]); 6] = [
+        ("x.hea", b"x/4 2 2 6\nl 0\na 2\n~ 1\nb 3\n"),
+        ("l.hea", layout.as_bytes()),
+        ("a.hea", b"a 2 2 2\na.dat 16 1/mV 16 0 0 0 0 II\na.dat 16 1/mV 16 0 0 0 0 V\n"),
+        ("a.dat", &bytes(&[1, 10, 2, 20])),
+        ("b.hea", b"b 1 2 3\nb.dat 16 1/mV 16 0 0 0 0 V\n"),
+        ("b.dat", &bytes(&[30, 40, 50])),
+    ];
+    let (_folder, path) = folder(&files);
+    let recording = Recording::open(&path, None, &registry()).unwrap();
+    let read = |at: usize| (0..7).map(|i| recording.channels[at].value(i)).collect::<Vec<_>>();
+    assert_eq!(recording.channels.iter().map(|c| c.samples).collect::<Vec<_>>(), [6, 6]);
+    assert_eq!(read(0), [Some(1.0), Some(2.0), None, None, None, None, None]);
+    assert_eq!(read(1), [Some(10.0), Some(20.0), None, Some(30.0), Some(40.0), Some(50.0), None]);
+    assert_eq!(wfdb::head(&path).unwrap().signals.len(), 2);
+}
+
+#[test]
+fn compressed_tables_are_read() {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut writer, b"time,II [mV]\n0,1\n0.5,2\n1.0,3\n").unwrap();
+    let (_folder, path) = folder(&[("t.csv.gz", &writer.finish().unwrap())]);
+    let recording = Recording::open(&path, None, &registry()).unwrap();
+    assert_eq!((recording.name.as_str(), recording.channels[0].values()), ("t", vec![1.0, 2.0, 3.0]));
+    refused(&[("t.edf.gz", &[])], "a compressed file of this kind");
+}
+
+#[test]
 fn every_sample_is_sent_once_and_time_does_not_drift() {
     let samples = 1_003_u32;
     let dat: Vec<u8> = (0..samples).flat_map(|i| (i as i16).to_le_bytes()).collect();
@@ -106,7 +137,7 @@ fn every_sample_is_sent_once_and_time_does_not_drift() {
 #[test]
 fn records_that_cannot_be_read_say_why() {
     refused(&[("x.hea", b"x 1 360 10\nx.dat 212 200\n"), ("x.dat", &[0; 6])], "holds 4 of the 10 samples");
-    refused(&[("x.hea", b"x 1 360 10\nx.dat 310 200\n"), ("x.dat", &[0; 6])], "signal format 310 is not supported");
+    refused(&[("x.hea", b"x 1 360 10\nx.dat 8 200\n"), ("x.dat", &[0; 6])], "signal format 8 is not supported");
     refused(&[("x.hea", b"x 1 360 10\nx.dat 16 200\n")], "x.dat: cannot be read");
     refused(&[("x.bdf", b"")], "BDF is not supported");
     refused(&[("x", b"")], "x.hea: cannot be read");

@@ -10,6 +10,7 @@
 mod support;
 
 mod admin;
+mod evaluate;
 mod fhir;
 mod ingest;
 mod ingest_stream;

@@ -20,6 +20,8 @@ pub(super) struct Header {
     pub(super) frames: Option<u64>,
     pub(super) start: Option<Instant>,
     pub(super) signals: Vec<SignalLine>,
+    /// Records it is put together from, each with its frames, where it has no signals of its own.
+    pub(super) segments: Vec<(String, u64)>,
 }
 
 /// One signal specification line.
@@ -48,9 +50,10 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Header, RecordingError> {
     let (number, record) = lines.next().ok_or_else(|| malformed(1, "the header is empty".to_owned()))?;
     let mut words = record.split_whitespace();
     let name = words.next().unwrap_or_default();
-    if name.contains('/') {
-        return Err(unsupported("a record of several segments"));
-    }
+    let (name, several) = match name.split_once('/') {
+        None => (name, None),
+        Some((name, number)) => (name, Some(number)),
+    };
     let count: usize = words
         .next()
         .and_then(|w| w.parse().ok())
@@ -71,6 +74,12 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Header, RecordingError> {
         }
     };
     let start = start(words.next(), words.next()).map_err(|problem| malformed(number, problem))?;
+    if let Some(segments) = several {
+        let segments = segments.parse().ok().and_then(|count| segment_lines(lines, count));
+        let segments =
+            segments.ok_or_else(|| malformed(number, "the segments are not as many as stated".to_owned()))?;
+        return Ok(Header { name: name.to_owned(), rate_hz, frames, start, signals: Vec::new(), segments });
+    }
     let mut signals = Vec::new();
     for (number, line) in lines.take(count) {
         let signal = signal_line(line, signals.len()).map_err(|problem| malformed(number, problem))?;
@@ -79,10 +88,21 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Header, RecordingError> {
         }
         signals.push(signal);
     }
-    if signals.len() < count || signals.is_empty() {
+    if signals.len() < count {
         return Err(malformed(number, format!("states {count} signals, {} are described", signals.len())));
     }
-    Ok(Header { name: name.to_owned(), rate_hz, frames, start, signals })
+    Ok(Header { name: name.to_owned(), rate_hz, frames, start, signals, segments: Vec::new() })
+}
+
+/// `name frames`, a line a segment; only records beside the header are read.
+fn segment_lines<'a>(lines: impl Iterator<Item = (usize, &'a str)>, count: usize) -> Option<Vec<(String, u64)>> {
+    let segment = |(_, line): (usize, &str)| {
+        let (name, frames) = line.split_once(char::is_whitespace)?;
+        let is_beside = !name.contains(['/', '\\']) && name != "..";
+        Some((name.to_owned(), frames.trim().parse().ok()?)).filter(|_| is_beside)
+    };
+    let segments: Vec<(String, u64)> = lines.take(count).map(segment).collect::<Option<_>>()?;
+    (segments.len() == count && count > 0).then_some(segments)
 }
 
 /// Base time `HH:MM:SS[.sss]` and base date `DD/MM/YYYY`, taken as UTC; a time without a date is no time.
@@ -123,7 +143,7 @@ fn signal_line(line: &str, index: usize) -> Result<SignalLine, String> {
         (!word.is_empty()).then_some(word)
     };
     let file = word().ok_or("needs a file name")?;
-    if file == "-" || file == "~" || file.contains(['/', '\\']) || file == ".." {
+    if file == "-" || file.contains(['/', '\\']) || file == ".." {
         return Err(format!("file name {file:?}: only files beside the header are read"));
     }
     let format = word().ok_or("needs a format")?;
@@ -200,7 +220,8 @@ mod tests {
     fn what_is_not_read_is_said() {
         for (text, expected) in [
             ("", "the header is empty"),
-            ("r/3 2 360 1000\n", "a record of several segments is not supported"),
+            ("r/3 2 360 1000\na 500\nb 500\n", "the segments are not as many as stated"),
+            ("r/1 2 360 1000\n../a 1000\n", "the segments are not as many as stated"),
             ("r 1 360 1000\nr.dat 212:5 200\n", "a signal with skew is not supported"),
             ("r 2 360 1000\nr.dat 212 200\n", "states 2 signals, 1 are described"),
             ("r 1 fast\n", "x.hea, line 1: sampling frequency"),

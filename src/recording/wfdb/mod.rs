@@ -2,6 +2,7 @@
 
 mod annotation;
 mod header;
+mod segments;
 mod signal;
 
 use std::path::{Path, PathBuf};
@@ -11,8 +12,11 @@ pub use annotation::{Annotation, annotations};
 use header::{Header, SignalLine};
 pub(super) use signal::{Encoding, Layout};
 
-use super::{Channel, Recording, RecordingError, Source, left_out, read_error};
+use super::{Channel, Missing, Recording, RecordingError, Source, left_out, read_error, text};
 use crate::registry::Registry;
+
+/// The file of a signal that is described but was not recorded.
+const NO_FILE: &str = "~";
 
 /// One signal of a record.
 struct Signal {
@@ -29,12 +33,42 @@ impl Source for Signal {
     }
 }
 
+/// What a header says of a record, whether or not its signals are there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    /// Frames a second: the unit of the annotations' sample numbers.
+    pub rate_hz: f64,
+    /// Its signals, by name, each with its samples in a frame.
+    pub signals: Vec<(String, u64)>,
+}
+
+/// Reads a header without its signals.
+///
+/// # Errors
+/// It cannot be read or is malformed.
+pub fn head(path: &Path) -> Result<Head, RecordingError> {
+    let path = header_path(path);
+    let header = header::parse(&path, &text(&path)?)?;
+    if let Some((first, _)) = header.segments.first() {
+        // The first segment, or the layout in its place, has all signals.
+        let first = header::parse(&path, &text(&path.with_file_name(format!("{first}.hea")))?)?;
+        let signals = first.signals.into_iter().map(|s| (s.description, s.per_frame)).collect();
+        return Ok(Head { rate_hz: header.rate_hz, signals });
+    }
+    let signals = header.signals.into_iter().map(|s| (s.description, s.per_frame)).collect();
+    Ok(Head { rate_hz: header.rate_hz, signals })
+}
+
 /// Opens a record by its header's path or its name without extension.
 pub(super) fn open(path: &Path, registry: &Registry) -> Result<Recording, RecordingError> {
     let header_path = header_path(path);
-    let text = std::fs::read_to_string(&header_path).map_err(read_error(&header_path))?;
-    let header = header::parse(&header_path, &text)?;
+    let header = header::parse(&header_path, &text(&header_path)?)?;
     let folder = header_path.parent().unwrap_or(Path::new("."));
+    if header.segments.is_empty() { plain(folder, header, registry) } else { segments::open(folder, header, registry) }
+}
+
+/// Opens a record that has signals of its own.
+fn plain(folder: &Path, header: Header, registry: &Registry) -> Result<Recording, RecordingError> {
     let mut notices = Vec::new();
     let mut channels = Vec::new();
     let mut rest = header.signals.as_slice();
@@ -66,6 +100,13 @@ fn open_file(
     notices: &mut Vec<String>,
 ) -> Result<Vec<Channel>, RecordingError> {
     let Some(first) = group.first() else { return Ok(Vec::new()) };
+    if first.file == NO_FILE {
+        let channel = |s: &SignalLine| {
+            let (rate_hz, samples) = (header.rate_hz * s.per_frame as f64, header.frames.unwrap_or(0) * s.per_frame);
+            Channel::new(&s.description, Some(&s.units), rate_hz, samples, Box::new(Missing), registry)
+        };
+        return Ok(group.iter().map(channel).collect());
+    }
     let path = folder.join(&first.file);
     let unsupported = |what: String| RecordingError::Unsupported { path: path.clone(), what };
     let encoding = Encoding::of(first.format).ok_or_else(|| unsupported(format!("signal format {}", first.format)))?;

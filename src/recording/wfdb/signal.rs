@@ -15,6 +15,10 @@ pub(in crate::recording) enum Encoding {
     Offset8,
     /// 212: two 12-bit samples in three octets.
     Packed12,
+    /// 310: three 10-bit samples in two words, the third in what the others leave.
+    Packed10Tails,
+    /// 311: three 10-bit samples in two words, one after the other.
+    Packed10,
 }
 
 /// Where a signal's samples lie in a file of interleaved frames.
@@ -40,6 +44,8 @@ impl Encoding {
             61 => Some(Self::I16Big),
             80 => Some(Self::Offset8),
             212 => Some(Self::Packed12),
+            310 => Some(Self::Packed10Tails),
+            311 => Some(Self::Packed10),
             _ => None,
         }
     }
@@ -53,6 +59,7 @@ impl Encoding {
             Self::Offset8 => octets,
             // A last sample may stand alone in two octets.
             Self::Packed12 => octets / 3 * 2 + u64::from(octets % 3 == 2),
+            Self::Packed10Tails | Self::Packed10 => octets / 4 * 3 + u64::from(octets % 4 >= 2),
         }
     }
 
@@ -64,6 +71,7 @@ impl Encoding {
             Self::I32 => i32::MIN,
             Self::Offset8 => -128,
             Self::Packed12 => -(1 << 11),
+            Self::Packed10Tails | Self::Packed10 => -(1 << 9),
         }
     }
 
@@ -88,6 +96,21 @@ impl Encoding {
                     i32::from(low) | i32::from(middle >> 4) << 8
                 };
                 Some(raw << 20 >> 20)
+            }
+            Self::Packed10Tails | Self::Packed10 => {
+                let group = (index / 3).checked_mul(4)?;
+                let first = i32::from(u16::from_le_bytes(at(bytes, group)?));
+                // A last sample may stand alone in one word.
+                let second = || Some(i32::from(u16::from_le_bytes(at(bytes, group.checked_add(2)?)?)));
+                let raw = match (self, index % 3) {
+                    (Self::Packed10Tails, 0) => first >> 1,
+                    (Self::Packed10Tails, 1) => second()? >> 1,
+                    (Self::Packed10Tails, _) => first >> 11 | second()? >> 11 << 5,
+                    (_, 0) => first,
+                    (_, 1) => first >> 10 | second()? << 6,
+                    (_, _) => second()? >> 4,
+                };
+                Some(raw << 22 >> 22)
             }
         }
     }
@@ -131,6 +154,22 @@ mod tests {
             assert_eq!(encoding.samples_in(bytes.len() as u64), 2);
         }
         assert_eq!(Encoding::Packed12.samples_in(5), 3);
+    }
+
+    #[test]
+    fn three_samples_of_ten_bits_share_two_words() {
+        let samples = [511_i32, -511, -273];
+        let bits = samples.map(|s| (s & 0x3FF) as u32);
+        let in_turn = bits[0] | bits[1] << 10 | bits[2] << 20;
+        let tails = (bits[0] << 1 | (bits[2] & 0x1F) << 11) | (bits[1] << 1 | (bits[2] >> 5) << 11) << 16;
+        for (encoding, word) in [(Encoding::Packed10, in_turn), (Encoding::Packed10Tails, tails)] {
+            let mut bytes = word.to_le_bytes().to_vec();
+            bytes.extend(&word.to_le_bytes()[..2]);
+            let layout = Layout { encoding, offset: 0, per_frame: 1, first: 0, count: 1 };
+            let read: Vec<_> = (0..5).map(|i| layout.sample(&bytes, i)).collect();
+            assert_eq!(read, [Some(511), Some(-511), Some(-273), Some(511), None], "{encoding:?}");
+            assert_eq!(encoding.samples_in(6), 4);
+        }
     }
 
     #[test]
