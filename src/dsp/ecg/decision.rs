@@ -15,6 +15,7 @@ use super::levels::{Heights, Levels};
 use super::quality::Meter;
 use super::score::Evidence;
 use super::templates::{Likeness, Templates};
+use judging::LIKELY_S;
 use serde::{Deserialize, Serialize};
 
 /// Two ventricular depolarisations are never closer than this, in seconds.
@@ -23,9 +24,11 @@ const REFRACTORY_S: f32 = 0.20;
 const SAME_COMPLEX_S: f32 = 0.12;
 /// No hump waits longer than this.
 const PATIENCE_S: f32 = 1.2;
-/// Levels are learned from this much signal after a start, and again when no beat came for `SILENCE_S`.
+/// Levels are learned from this much signal after a start. When no beat came for `SILENCE_S` they may be wrong (another
+/// electrode, another gain): what a beat must look like is eased again and again, every `EASING_S`.
 const LEARNING_S: f32 = 1.1;
 const SILENCE_S: f32 = 4.0;
+const EASING_S: f32 = 1.5;
 /// Below this height of the envelope, in mV, no complex is told from noise. IEC 60601-2-27 has complexes under 0.15 mV
 /// peak to peak ignored; the envelope is about a third of that, and wearable leads are weaker.
 const FLOOR_MV: f32 = 0.015;
@@ -89,7 +92,7 @@ pub(super) struct Decision {
     wary_until: u64,
     /// A beat was emitted while its hump was still rising: the seconds from the beat before it.
     rising_taken: Option<f32>,
-    /// When levels are learned anew unless a beat comes.
+    /// When the level of beats is lowered unless a beat comes.
     silent_until: u64,
     /// When a pending hump is next to be looked at.
     due: u64,
@@ -155,10 +158,14 @@ impl Decision {
         } else {
             self.learn_levels(context, beats);
         }
-        let patience = if self.levels.known() { PATIENCE_S } else { LEARNING_S };
         let due = |candidate: &Candidate| {
-            let wait = if candidate.measured.is_none() { MATURITY_S as f32 } else { patience };
-            candidate.hump.tick + self.ticks(wait) + 1
+            let since = |wait| candidate.hump.tick + self.ticks(wait) + 1;
+            match candidate.measured {
+                None => since(MATURITY_S as f32),
+                _ if !self.levels.known() => since(LEARNING_S),
+                _ if since(LIKELY_S) > context.now => since(LIKELY_S),
+                _ => since(PATIENCE_S),
+            }
         };
         self.due = self.pending.iter().map(due).min().unwrap_or(u64::MAX);
     }

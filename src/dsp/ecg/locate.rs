@@ -4,11 +4,11 @@ use super::history::History;
 use serde::{Deserialize, Serialize};
 
 /// The R peak is looked for this far around the hump.
-const REACH_S: f64 = 0.055;
+const REACH_S: f64 = 0.078;
 /// Heights are counted from the mean of the signal from this long before the hump until a third of it.
 const WING_S: f64 = 0.15;
 /// An R wave is positive: a negative deflection takes its place only when it is clearly the larger one.
-const NEGATIVE_WEIGHT: f32 = 0.7;
+const NEGATIVE_WEIGHT: f32 = 0.85;
 /// Ring length: reach, wing, and the delay of the envelope.
 const SPAN_S: f64 = 0.45;
 
@@ -48,7 +48,11 @@ impl Locator {
         let first = middle.saturating_sub(self.reach).max(1);
         let last = (middle + self.reach).min(self.span - 2);
         let level = mean(&samples[middle.saturating_sub(self.wing)..(middle + self.wing).min(self.span)]);
-        let height = |i: usize| (samples[i] - level).max((level - samples[i]) * NEGATIVE_WEIGHT);
+        let nearness = |i: usize| {
+            let distance = i.abs_diff(middle) as f32 / (self.reach + 1) as f32;
+            1.0 - distance * distance
+        };
+        let height = |i: usize| nearness(i) * (samples[i] - level).max((level - samples[i]) * NEGATIVE_WEIGHT);
         let Some(best) = (first..=last).max_by(|&a, &b| height(a).total_cmp(&height(b))) else { return centre };
         let offset = vertex(samples[best - 1], samples[best], samples[best + 1]);
         end as f64 - self.span as f64 + best as f64 + offset

@@ -2,7 +2,7 @@
 
 use super::super::DetectedBeat;
 use super::super::levels::Heights;
-use super::{Candidate, Context, Decision, LEARNING_S, REFRACTORY_S, SILENCE_S};
+use super::{Candidate, Context, Decision, EASING_S, LEARNING_S, REFRACTORY_S, SILENCE_S};
 
 /// Of the highest hump, what noise is at most assumed to be after a start.
 const FIRST_NOISE_SHARE: f32 = 0.25;
@@ -81,14 +81,10 @@ impl Decision {
         }
     }
 
-    /// After a silence the levels may be wrong (another electrode, another gain): they are learned anew.
+    /// No beat for long.
     pub(super) fn end_silence(&mut self, now: u64) {
-        self.silent_until = now + self.ticks(SILENCE_S);
-        if self.levels.known() {
-            self.levels.forget();
-            self.last = None;
-            self.pending.clear();
-        }
+        self.silent_until = now + self.ticks(EASING_S);
+        self.levels.ease();
     }
 }
 
