@@ -24,11 +24,9 @@ const REFRACTORY_S: f32 = 0.20;
 const SAME_COMPLEX_S: f32 = 0.12;
 /// No hump waits longer than this.
 const PATIENCE_S: f32 = 1.2;
-/// Levels are learned from this much signal after a start. When no beat came for `SILENCE_S` they may be wrong (another
-/// electrode, another gain): what a beat must look like is eased again and again, every `EASING_S`.
+/// Levels are learned from this much signal after a start, and again when no beat came for `SILENCE_S`.
 const LEARNING_S: f32 = 1.1;
 const SILENCE_S: f32 = 4.0;
-const EASING_S: f32 = 1.5;
 /// Below this height of the envelope, in mV, no complex is told from noise. IEC 60601-2-27 has complexes under 0.15 mV
 /// peak to peak ignored; the envelope is about a third of that, and wearable leads are weaker.
 const FLOOR_MV: f32 = 0.015;
@@ -92,7 +90,7 @@ pub(super) struct Decision {
     wary_until: u64,
     /// A beat was emitted while its hump was still rising: the seconds from the beat before it.
     rising_taken: Option<f32>,
-    /// When the level of beats is lowered unless a beat comes.
+    /// When levels are learned anew unless a beat comes.
     silent_until: u64,
     /// When a pending hump is next to be looked at.
     due: u64,
@@ -175,7 +173,9 @@ impl Decision {
         if !self.levels.known() {
             self.end_learning();
         }
-        self.judge(&Context { now: u64::MAX, bands }, beats);
+        if self.levels.known() {
+            self.judge(&Context { now: u64::MAX, bands }, beats);
+        }
         self.pending.clear();
     }
 

@@ -8,8 +8,6 @@ const RATE: f32 = 0.125;
 const LARGEST_STEP: f32 = 2.0;
 /// The highest recent noise is forgotten by half in this many seconds.
 const NOISE_PEAK_HALF_LIFE_S: f64 = 10.0;
-/// Beats stand at least this much above noise, or are not looked for.
-const LEAST_CLEARNESS: f32 = 2.0;
 const INTERVALS: usize = 8;
 /// Median RR interval assumed before beats are known, and its bounds, in seconds.
 const FIRST_INTERVAL_S: f32 = 0.8;
@@ -82,12 +80,8 @@ impl Levels {
         self.noise_peak = noise;
     }
 
-    /// Lets lower humps be beats, but none as low as noise: in asystole no beats are to be invented.
-    pub(super) fn ease(&mut self) {
-        let eased = (0.5 * self.beat.qrs).max(LEAST_CLEARNESS * self.noise).min(self.beat.qrs);
-        let share = eased / self.beat.qrs.max(f32::MIN_POSITIVE);
-        self.beat = Heights { qrs: eased, low: share * self.beat.low, high: share * self.beat.high };
-        self.previous *= share;
+    pub(super) fn forget(&mut self) {
+        self.beat = Heights::default();
     }
 
     /// One internal sample passes.
