@@ -15,6 +15,7 @@ use super::levels::{Heights, Levels};
 use super::quality::Meter;
 use super::score::Evidence;
 use super::templates::{Likeness, Templates};
+use judging::LIKELY_S;
 use serde::{Deserialize, Serialize};
 
 /// Two ventricular depolarisations are never closer than this, in seconds.
@@ -155,10 +156,14 @@ impl Decision {
         } else {
             self.learn_levels(context, beats);
         }
-        let patience = if self.levels.known() { PATIENCE_S } else { LEARNING_S };
         let due = |candidate: &Candidate| {
-            let wait = if candidate.measured.is_none() { MATURITY_S as f32 } else { patience };
-            candidate.hump.tick + self.ticks(wait) + 1
+            let since = |wait| candidate.hump.tick + self.ticks(wait) + 1;
+            match candidate.measured {
+                None => since(MATURITY_S as f32),
+                _ if !self.levels.known() => since(LEARNING_S),
+                _ if since(LIKELY_S) > context.now => since(LIKELY_S),
+                _ => since(PATIENCE_S),
+            }
         };
         self.due = self.pending.iter().map(due).min().unwrap_or(u64::MAX);
     }
@@ -168,7 +173,9 @@ impl Decision {
         if !self.levels.known() {
             self.end_learning();
         }
-        self.judge(&Context { now: u64::MAX, bands }, beats);
+        if self.levels.known() {
+            self.judge(&Context { now: u64::MAX, bands }, beats);
+        }
         self.pending.clear();
     }
 

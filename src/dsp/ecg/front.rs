@@ -16,6 +16,8 @@ pub(super) struct Front {
     rate_hz: f64,
     factor: u64,
     position: u64,
+    /// Samples since the last multiple of `factor`.
+    phase: u64,
     sum: f32,
     summed: u64,
     held: f32,
@@ -40,6 +42,7 @@ impl Front {
             rate_hz,
             factor: (rate_hz / LOWEST_INTERNAL_RATE_HZ).floor().max(1.0) as u64,
             position: 0,
+            phase: 0,
             sum: 0.0,
             summed: 0,
             held: 0.0,
@@ -54,11 +57,13 @@ impl Front {
         self.sum += self.held;
         self.summed += 1;
         self.position += 1;
+        self.phase += 1;
         Step { held: self.held, decimated: self.decimate(), restarted }
     }
 
     pub(super) fn skip(&mut self, samples: u64) {
         self.position = self.position.saturating_add(samples);
+        self.phase = self.position % self.factor;
         self.restart();
     }
 
@@ -83,9 +88,10 @@ impl Front {
     }
 
     fn decimate(&mut self) -> Option<(u64, f32)> {
-        if !self.position.is_multiple_of(self.factor) {
+        if self.phase < self.factor {
             return None;
         }
+        self.phase = 0;
         let mean = self.sum / self.summed as f32;
         self.sum = 0.0;
         self.summed = 0;

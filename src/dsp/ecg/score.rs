@@ -16,6 +16,16 @@ const REGULAR_SPREAD: f32 = 0.08;
 /// A hump this soon after a beat may be its T wave, in seconds.
 const T_WAVE_S: f32 = 0.4;
 
+/// A hump as high as the beats (natural logarithm of the ratio) and with their shape is one of them, however early, when
+/// beats are clear of noise or it stands alone: the weights above know too few fast rhythms, and a beat taken for noise
+/// once would make the next ones look like noise, so that a tachycardia would be counted by half.
+const TWIN_LIKENESS: f32 = 0.95;
+const TWIN_HEIGHT: f32 = 0.35;
+const TWIN_CLEARNESS: f32 = 1.3;
+const LONE_LIKENESS: f32 = 0.9;
+const LONE_HEIGHT: f32 = 2.0;
+const TWIN_LOG_ODDS: f32 = 3.5;
+
 const FEATURES: usize = 16;
 const TIMINGS: usize = 4;
 const WEIGHTS: [f32; FEATURES] = [
@@ -34,6 +44,8 @@ pub(super) struct Evidence {
     /// What being early, and being due in a regular rhythm, add.
     early: f32,
     regular: f32,
+    /// It looks just like the beats: see [`TWIN_LIKENESS`].
+    twin: bool,
 }
 
 /// What is measured on a hump. All but the likeness are natural logarithms of ratios.
@@ -98,10 +110,14 @@ impl Observation {
     }
 
     pub(super) fn evidence(&self) -> Evidence {
+        let dominant = self.likeness.dominant;
+        let alike = dominant >= TWIN_LIKENESS && self.clearness >= TWIN_CLEARNESS;
+        let stands_alone = dominant >= LONE_LIKENESS && self.over_surroundings >= LONE_HEIGHT;
         Evidence {
             fixed: product(&self.features(), &WEIGHTS),
             early: product(&self.timing(), &EARLY_WEIGHTS),
             regular: product(&self.timing(), &REGULAR_WEIGHTS),
+            twin: self.over_beats.abs() <= TWIN_HEIGHT && (alike || stands_alone),
         }
     }
 }
@@ -110,7 +126,9 @@ impl Evidence {
     /// Log odds that the hump, `since_s` after the beat before it, is a beat.
     pub(super) fn log_odds(&self, since_s: f32, rhythm: Rhythm) -> f32 {
         let Timing { early, late, regular, t_wave } = Timing::new(since_s, rhythm.interval_s);
-        self.fixed + self.early * early + self.regular * regular + LATE_WEIGHT * late + T_WAVE_WEIGHT * t_wave
+        let log_odds =
+            self.fixed + self.early * early + self.regular * regular + LATE_WEIGHT * late + T_WAVE_WEIGHT * t_wave;
+        if self.twin { log_odds.max(TWIN_LOG_ODDS) } else { log_odds }
     }
 }
 

@@ -21,19 +21,28 @@ struct Synthetic {
 impl Synthetic {
     /// `seconds` of sinus rhythm around 70 /min with respiratory arrhythmia and a little noise.
     fn new(rate_hz: f64, seconds: f64) -> Self {
+        Self::of_intervals(rate_hz, seconds, |at_s| 0.85 + 0.05 * (at_s * 1.5).sin())
+    }
+
+    /// `seconds` of a rhythm with the interval after each beat given by its time; the T wave follows the rate (Bazett
+    /// 1920) when it is fast.
+    fn of_intervals(rate_hz: f64, seconds: f64, interval_s: impl Fn(f64) -> f64) -> Self {
         let mut times = vec![0.5];
         while let Some(&last) = times.last()
             && last < seconds - 0.5
         {
-            times.push(last + 0.85 + 0.05 * (last * 1.5).sin());
+            times.push(last + interval_s(last));
         }
         times.pop();
         let noise = |i: usize| 0.01 * ((i * 7919 % 1013) as f64 / 1013.0 - 0.5);
         let value = |i: usize| {
             let time = i as f64 / rate_hz;
             let near = times.partition_point(|beat| beat + 0.6 < time);
-            let beat = |beat: &f64| WAVES.iter().map(|&(c, w, h)| h * gauss(time - beat - c, w)).sum::<f64>();
-            (times.iter().skip(near).take(3).map(beat).sum::<f64>() + noise(i)) as f32
+            let beat = |beat: &f64| {
+                let place = |c: f64| if c > 0.1 { c * (interval_s(*beat) / 0.8).min(1.0).sqrt() } else { c };
+                WAVES.iter().map(|&(c, w, h)| h * gauss(time - beat - place(c), w)).sum::<f64>()
+            };
+            (times.iter().skip(near).take(5).map(beat).sum::<f64>() + noise(i)) as f32
         };
         let samples = (0..(seconds * rate_hz) as usize).map(value).collect();
         Self { rate_hz, samples, beats: times.iter().map(|time| time * rate_hz).collect() }
@@ -74,6 +83,29 @@ fn finds_every_beat_at_any_rate() {
         assert_eq!(tally.errors(), 0, "at {rate_hz} Hz missed {:?} extra {:?}", tally.missed_at, tally.extra_at);
         assert!(tally.bias_ms().abs() < 1.0, "bias {} ms at {rate_hz} Hz", tally.bias_ms());
         assert!(tally.offset_deviation_ms() < 2.0, "jitter {} ms at {rate_hz} Hz", tally.offset_deviation_ms());
+    }
+}
+
+#[test]
+fn a_fast_heart_is_counted_whole_from_the_start_and_after_a_change() {
+    const CHANGES: [(f64, f64); 8] = [
+        (75.0, 130.0),
+        (60.0, 110.0),
+        (60.0, 180.0),
+        (75.0, 150.0),
+        (180.0, 180.0),
+        (60.0, 200.0),
+        (180.0, 60.0),
+        (60.0, 40.0),
+    ];
+    for rate_hz in [125.0, 250.0, 360.0, 500.0] {
+        for (before, after) in CHANGES {
+            let breath = |at_s: f64| 1.0 + 0.03 * (1.6 * at_s).sin();
+            let interval_s = |at_s: f64| 60.0 / if at_s < 40.0 { before } else { after } * breath(at_s);
+            let tally = Synthetic::of_intervals(rate_hz, 120.0, interval_s).score(5.0);
+            // A few beats where the rate changes may be missed or doubled.
+            assert!(tally.errors() <= 5, "{before} to {after} /min at {rate_hz} Hz: {} errors", tally.errors());
+        }
     }
 }
 

@@ -5,9 +5,12 @@ use super::super::{DetectedBeat, path};
 use super::learning::soundness;
 use super::{Candidate, Context, Decision, MATURITY_S, Measured, PATIENCE_S, REFRACTORY_S};
 
-/// Log odds at which a hump is a beat at once; at which its interval says something about the rhythm; at which its
-/// height and shape are learned from.
+/// Log odds at which a hump is a beat at once, and at which it is one when nothing better has come up by `LIKELY_S` after
+/// it: beats are to be out 150 ms after their R peak, and the envelope is 60 ms late.
 const CLEAR: f32 = 3.0;
+const LIKELY: f32 = 2.0;
+pub(super) const LIKELY_S: f32 = 0.08;
+/// Log odds at which a beat's interval says something about the rhythm; at which its height and shape are learned from.
 const SURE: f32 = 2.0;
 const LEARNABLE: f32 = 0.0;
 /// A hump with log odds within this of zero is doubtful: for `WARY_S` afterwards no beat is taken while it rises.
@@ -104,10 +107,11 @@ impl Decision {
         }
         let since = self.since_or_typical(candidate.hump.tick);
         let log_odds = evidence.log_odds(since, self.levels.rhythm());
-        if log_odds > CLEAR && !self.has_rival(i, log_odds) {
+        let age = self.seconds(now.saturating_sub(candidate.hump.tick));
+        let enough = if age >= LIKELY_S { LIKELY } else { CLEAR };
+        if log_odds > enough && !self.has_rival(i, log_odds) {
             return Verdict::Beat;
         }
-        let age = self.seconds(now.saturating_sub(candidate.hump.tick));
         if age > PATIENCE_S { Verdict::Decide } else { Verdict::Wait }
     }
 

@@ -1,11 +1,14 @@
 //! What a beat, and what was none, teach for the next.
 
 use super::super::DetectedBeat;
-use super::super::levels::Heights;
+use super::super::templates::Templates;
 use super::{Candidate, Context, Decision, LEARNING_S, REFRACTORY_S, SILENCE_S};
 
 /// Of the highest hump, what noise is at most assumed to be after a start.
 const FIRST_NOISE_SHARE: f32 = 0.25;
+/// After a silence, a hump this much like known beats is one; for this long, in seconds, only such a hump is.
+const RECOGNIZED: f32 = 0.85;
+const LONG_SILENCE_S: f32 = 30.0;
 /// A longer interval says nothing about the rhythm, in seconds.
 const LONGEST_INTERVAL_S: f32 = 3.0;
 /// Share of a beat in the running likeness.
@@ -65,30 +68,41 @@ impl Decision {
 
     pub(super) fn learn_levels(&mut self, context: &Context, beats: &mut Vec<DetectedBeat>) {
         let Some(first) = self.pending.first() else { return };
-        if self.seconds(context.now.saturating_sub(first.hump.tick)) >= LEARNING_S {
-            self.end_learning();
+        if self.seconds(context.now.saturating_sub(first.hump.tick)) < LEARNING_S {
+            return;
+        }
+        self.end_learning();
+        if self.levels.known() {
             self.judge(context, beats);
+        } else {
+            self.pending.remove(0);
         }
     }
 
-    /// The highest hump is taken for a beat, the middle one for noise.
+    /// The highest hump that looks like a beat is taken for one, the middle hump for noise. In asystole there is none:
+    /// the levels stay unknown, and no beats are invented.
     pub(super) fn end_learning(&mut self) {
-        let mut heights: Vec<Heights> =
-            self.pending.iter().filter_map(|candidate| Some(candidate.measured?.heights)).collect();
-        heights.sort_by(|a, b| a.qrs.total_cmp(&b.qrs));
-        if let (Some(highest), Some(middle)) = (heights.last(), heights.get(heights.len() / 2)) {
-            self.levels.start(*highest, middle.qrs.min(highest.qrs * FIRST_NOISE_SHARE));
+        let measured = self.pending.iter().filter_map(|candidate| candidate.measured);
+        let alike = measured.clone().filter(|measured| measured.likeness.best >= RECOGNIZED);
+        let highest = alike.map(|measured| measured.heights).max_by(|a, b| a.qrs.total_cmp(&b.qrs));
+        let mut heights: Vec<f32> = measured.map(|measured| measured.heights.qrs).collect();
+        heights.sort_by(f32::total_cmp);
+        if let (Some(highest), Some(middle)) = (highest, heights.get(heights.len() / 2)) {
+            self.levels.start(highest, middle.min(highest.qrs * FIRST_NOISE_SHARE));
         }
     }
 
-    /// After a silence the levels may be wrong (another electrode, another gain): they are learned anew.
+    /// After a silence the levels may be wrong (another gain), after a long one the shapes too (another electrode):
+    /// they are learned anew.
     pub(super) fn end_silence(&mut self, now: u64) {
-        self.silent_until = now + self.ticks(SILENCE_S);
         if self.levels.known() {
             self.levels.forget();
             self.last = None;
             self.pending.clear();
+        } else {
+            self.templates = Templates::default();
         }
+        self.silent_until = now + self.ticks(LONG_SILENCE_S);
     }
 }
 

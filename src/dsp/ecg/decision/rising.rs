@@ -7,7 +7,7 @@ use super::{Context, Decision, FLOOR_MV, Moment};
 /// A rising hump is a beat when it exceeds these shares of the level of beats and of the highest recent noise, this
 /// long (in seconds, and in typical RR intervals) after the last beat.
 const RISING_OVER_BEATS: f32 = 0.55;
-const RISING_OVER_NOISE: f32 = 1.5;
+const RISING_OVER_NOISE: f32 = 2.5;
 const RISING_AFTER_S: f32 = 0.36;
 const RISING_AFTER_INTERVALS: f32 = 0.6;
 /// From such a hump's share to its peak, in seconds.
