@@ -22,9 +22,9 @@ const SECOND_S: f64 = 1.0;
 const HIGHEST_HZ: f64 = 40.0;
 /// Less is rounding, in mV squared.
 const LEAST_VARIANCE: f64 = 1e-12;
-const BIAS: f64 = -38.796;
+const BIAS: f64 = -43.523;
 /// Of [`SignalQuality::fused`].
-const WEIGHTS: [f64; 3] = [43.195, -4.072, 2.585];
+const WEIGHTS: [f64; 3] = [48.669, -4.373, 2.408];
 
 /// Quality of a stretch of signal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

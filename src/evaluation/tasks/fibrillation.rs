@@ -4,7 +4,7 @@ mod episodes;
 mod figures;
 
 use afferent_dsp::ecg;
-use afferent_metrics::atrial_fibrillation::{Detector, Score};
+use afferent_metrics::atrial_fibrillation::{self, Detector, Score};
 use afferent_metrics::rr::{self, Kind, RrInterval};
 
 use super::super::read::beats::Reference;
@@ -56,7 +56,7 @@ impl Task for Fibrillation {
         from the annotated change of rhythm, after at least 30 beats of the other, to the first verdict of the new one.";
     const ALGORITHMS: &'static [Algorithm] = &[
         Algorithm { id: "R peaks (ecg)", version: ecg::VERSION },
-        Algorithm { id: "atrial fibrillation", version: super::versions::ATRIAL_FIBRILLATION },
+        Algorithm { id: "atrial fibrillation", version: atrial_fibrillation::VERSION },
     ];
 
     fn recognise(context: &Context<'_>) -> Vec<Found<Case>> {

@@ -137,7 +137,7 @@ fn measured(nn_ms: &[f64]) -> [Option<f64>; 16] {
         time.map(|t| t.sd1),
         time.map(|t| t.sd2),
         sample_entropy(nn_ms),
-        welch.map(|p| p.vlf),
+        welch.and_then(|p| p.vlf),
         welch.map(|p| p.lf),
         welch.map(|p| p.hf),
         welch.map(|p| p.lf_hf),

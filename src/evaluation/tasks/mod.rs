@@ -1,6 +1,7 @@
 //! The tasks, one file each.
 
 mod camera;
+mod camera_saturation;
 mod detect;
 mod fibrillation;
 mod figures;
@@ -12,7 +13,6 @@ mod pulses;
 mod r_peaks;
 mod respiration;
 mod strips;
-mod versions;
 
 use super::task::Entry;
 
@@ -25,6 +25,7 @@ pub(super) static TASKS: &[Entry] = &[
     Entry::of::<strips::Strips>(),
     Entry::of::<pulses::Pulses>(),
     Entry::of::<camera::Camera>(),
+    Entry::of::<camera_saturation::CameraSaturationTask>(),
     Entry::of::<respiration::Respiration>(),
     Entry::of::<hrv::Hrv>(),
 ];

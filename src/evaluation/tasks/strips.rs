@@ -5,7 +5,7 @@ mod figures;
 use std::path::{Path, PathBuf};
 
 use afferent_dsp::ecg;
-use afferent_metrics::atrial_fibrillation::strip_probability;
+use afferent_metrics::atrial_fibrillation::{self, atrial_coherence, strip_probability};
 use afferent_metrics::rr;
 
 use super::super::folder::{Folder, Sheet};
@@ -58,7 +58,7 @@ impl Task for Strips {
         quality is judged by how well it tells noise from the other classes.";
     const ALGORITHMS: &'static [Algorithm] = &[
         Algorithm { id: "R peaks and signal quality (ecg)", version: ecg::VERSION },
-        Algorithm { id: "atrial fibrillation of a strip", version: super::versions::ATRIAL_FIBRILLATION },
+        Algorithm { id: "atrial fibrillation of a strip", version: atrial_fibrillation::VERSION },
     ];
 
     fn recognise(context: &Context<'_>) -> Vec<Found<Case>> {
@@ -84,9 +84,10 @@ impl Task for Strips {
         let lead = lead(context, record)?;
         let (beats, quality) = super::detect::beats(&lead)?;
         let positions: Vec<f64> = beats.iter().map(|beat| beat.sample / lead.rate_hz).collect();
+        let coherence = atrial_coherence(&lead.samples, lead.rate_hz, &beats);
         Ok(Outcome {
             label: case.label,
-            probability: strip_probability(&rr::intervals(&beats, lead.rate_hz), &quality),
+            probability: strip_probability(&rr::intervals(&beats, lead.rate_hz), &quality, coherence),
             quality: quality.index,
             beats: beats.len(),
             strip: picture(&lead, &positions),

@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_change_is_seen_when_its_verdict_comes_out() {
         let score = |beat: u32, fibrillation: bool| {
-            let score = Score { time_s: f64::from(beat), probability: 0.5, fibrillation, change: false };
+            let score = Score { time_s: f64::from(beat), length_s: 1.0, probability: 0.5, fibrillation, change: false };
             (score, f64::from(beat) + 7.0, (40..80).contains(&beat))
         };
         let scores: Vec<_> = (0..100).map(|beat| score(beat, (43..80).contains(&beat))).collect();
