@@ -18,5 +18,6 @@ mod late;
 mod layers;
 mod licences;
 mod orphans;
+mod postgres;
 mod registry_row;
 mod replay_mitdb;
