@@ -55,7 +55,7 @@ impl App {
         anyhow::ensure!(problems.is_empty(), "registry: {}", problems.join("; "));
         let store = Store::open(&config.database, Arc::clone(&clock)).await.context("database")?;
         let telemetry = Telemetry::default();
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::new(store.is_shared()));
         let (appended_tx, appended_rx) = watch::channel(0);
         let parts = pipeline::Parts {
             store: store.clone(),
@@ -80,7 +80,6 @@ impl App {
             auth: auth.clone(),
             store: store.clone(),
             pipeline,
-            progress,
             registry: Arc::clone(&registry),
         };
         let conformance = projection::served(&registry).context("ig")?;

@@ -15,8 +15,8 @@ use crate::time::SystemClock;
 /// Where the database is, and what to do.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Database, sqlite:PATH [default: afferent.db in the data directory].
-    #[arg(long, env = "AFFERENT_DATABASE", global = true)]
+    /// Database, sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME [default: afferent.db in the data directory].
+    #[arg(long, env = "AFFERENT_DATABASE", hide_env_values = true, global = true)]
     database: Option<String>,
     /// Directory of what the server keeps [default: afferent-data].
     #[arg(long, env = "AFFERENT_DATA", global = true)]

@@ -30,6 +30,9 @@ pub struct Args {
     /// Directory to keep the demonstration's data in [default: a new temporary one].
     #[arg(long, env = "AFFERENT_DATA")]
     data: Option<PathBuf>,
+    /// Database, sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME [default: afferent.db in the directory].
+    #[arg(long, env = "AFFERENT_DATABASE", hide_env_values = true)]
+    database: Option<String>,
     /// Minutes of past to send first.
     #[arg(long, default_value_t = 12)]
     past: u32,
@@ -52,7 +55,8 @@ fn saturation(at_s: f64) -> f64 {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let data = args.data.unwrap_or_else(|| std::env::temp_dir().join(format!("afferent-demo-{}", std::process::id())));
-    let given = Given { listen: Some(args.listen), data: Some(data.clone()), ..Given::default() };
+    let given =
+        Given { listen: Some(args.listen), data: Some(data.clone()), database: args.database, ..Given::default() };
     let clock = Arc::new(SystemClock);
     let app = App::build(given.build()?, clock).await?;
     let url = format!("http://{}", app.address()?);

@@ -24,8 +24,8 @@ pub(super) struct Settings {
     /// Address to listen at [default: 127.0.0.1:8080].
     #[arg(long, env = "AFFERENT_LISTEN")]
     listen: Option<SocketAddr>,
-    /// Database, sqlite:PATH [default: afferent.db in the data directory].
-    #[arg(long, env = "AFFERENT_DATABASE")]
+    /// Database, sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME [default: afferent.db in the data directory].
+    #[arg(long, env = "AFFERENT_DATABASE", hide_env_values = true)]
     database: Option<String>,
     /// Directory for what the server keeps [default: afferent-data].
     #[arg(long, env = "AFFERENT_DATA")]

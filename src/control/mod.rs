@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, put};
 
 use crate::auth::{Auth, Grant};
-use crate::pipeline::{Pipeline, Progress};
+use crate::pipeline::Pipeline;
 use crate::problem::Problem;
 use crate::store::Store;
 
@@ -19,10 +19,8 @@ pub struct ControlState {
     pub auth: Auth,
     /// Store.
     pub store: Store,
-    /// Told when a device changes patients.
+    /// Told when a device changes patients, and asked how far it has come.
     pub pipeline: Pipeline,
-    /// How far the pipeline has come.
-    pub progress: std::sync::Arc<Progress>,
     /// Device models there are.
     pub registry: std::sync::Arc<crate::registry::Registry>,
 }

@@ -178,13 +178,15 @@ impl Writer {
             let mut touched = Vec::new();
             for packet in &request.packets {
                 let key = (request.tenant.clone(), packet.device.clone(), packet.stream.clone());
-                match appended.next() {
-                    Some(Appended::Stored) => {
-                        accepted.stored += 1;
-                        if let Some((_, ledger)) = self.streams.get_mut(&key) {
-                            ledger.insert(packet.sequence);
-                        }
-                    }
+                let outcome = appended.next();
+                // A duplicate too: another process on the database may have stored it.
+                if let (Some(Appended::Stored | Appended::Duplicate), Some((_, ledger))) =
+                    (outcome, self.streams.get_mut(&key))
+                {
+                    ledger.insert(packet.sequence);
+                }
+                match outcome {
+                    Some(Appended::Stored) => accepted.stored += 1,
                     Some(Appended::Duplicate) => accepted.duplicates += 1,
                     Some(Appended::Conflict) | None => {
                         accepted.conflicts.push((packet.device.clone(), packet.stream.clone(), packet.sequence));
@@ -195,13 +197,28 @@ impl Writer {
                 }
             }
             for key in touched {
-                if let Some(state) = self.streams.get(&key).and_then(|(_, ledger)| ledger.state()) {
+                if let Some(state) = self.state(&key).await {
                     accepted.streams.push((key.1, key.2, state));
                 }
             }
             answers.push(accepted);
         }
         Ok(answers)
+    }
+
+    /// What a sender is told about a stream. What looks like a gap may have come by another process.
+    async fn state(&mut self, key: &(TenantId, DeviceKey, StreamName)) -> Option<StreamState> {
+        let (id, ledger) = self.streams.get_mut(key)?;
+        let state = ledger.state()?;
+        if state.gaps.is_empty() || !self.store.is_shared() {
+            return Some(state);
+        }
+        match self.store.sequences_in(*id, &state.gaps).await {
+            Ok(found) => found.into_iter().for_each(|number| ledger.insert(number)),
+            // The packets are durable all the same; a gap that is none costs a duplicate.
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "gaps cannot be looked up"),
+        }
+        ledger.state()
     }
 
     async fn stream_id(&mut self, tenant: &TenantId, packet: &Submission) -> Result<StreamId, StoreError> {

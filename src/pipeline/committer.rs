@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{Parts, together};
 use crate::id::TenantId;
-use crate::store::Commit;
+use crate::store::{Commit, Lease, StoreError, Upserted};
 
 /// Commits waiting before workers wait.
 const QUEUE: usize = 256;
@@ -14,35 +14,68 @@ const QUEUE: usize = 256;
 /// connection: senders get their acknowledgements between the transactions.
 const GROUP: usize = 8;
 
-/// What a worker hands over.
+/// What a worker hands over, in the order it happened.
 #[derive(Debug)]
-pub(super) struct Finished {
-    /// To be stored together; none where packets gave nothing new.
-    pub(super) commit: Option<Commit>,
-    /// Packets that are done when it, and what was handed over before, is stored.
-    pub(super) packets: usize,
+pub(super) enum Finished {
+    /// To be stored together; so many packets are done when it, and what was handed over before, is stored.
+    Commit(Box<Commit>, usize),
+    /// Packets that gave nothing new.
+    Packets(usize),
+    /// Streams that have been brought up to the journal.
+    Ready(Vec<Lease>),
+    /// Worker of this number has given all that comes of the journal up to a position.
+    Reached(usize, i64),
 }
 
-pub(super) fn start(parts: &Parts) -> mpsc::Sender<Finished> {
+pub(super) fn start(parts: &Parts, position: i64) -> mpsc::Sender<Finished> {
     let (tx, rx) = mpsc::channel(QUEUE);
-    tokio::spawn(run(parts.clone(), rx));
+    let committer = Committer { parts: parts.clone(), reached: vec![position; parts.workers.max(1)] };
+    tokio::spawn(committer.run(rx));
     tx
 }
 
-async fn run(parts: Parts, mut queue: mpsc::Receiver<Finished>) {
-    let mut group = Vec::new();
-    while queue.recv_many(&mut group, GROUP).await > 0 {
-        let packets: usize = group.iter().map(|f| f.packets).sum();
-        let commits: Vec<Commit> = group.drain(..).filter_map(|f| f.commit).collect();
-        if !commits.is_empty() {
-            store(&parts, commits).await;
+struct Committer {
+    parts: Parts,
+    /// How far each worker is.
+    reached: Vec<i64>,
+}
+
+impl Committer {
+    async fn run(mut self, mut queue: mpsc::Receiver<Finished>) {
+        let mut group = Vec::new();
+        while queue.recv_many(&mut group, GROUP).await > 0 {
+            let mut commits = Vec::new();
+            let mut packets = 0;
+            let mut ready = Vec::new();
+            for finished in group.drain(..) {
+                match finished {
+                    Finished::Commit(commit, done) => {
+                        commits.push(*commit);
+                        packets += done;
+                    }
+                    Finished::Packets(done) => packets += done,
+                    Finished::Ready(leases) => ready.extend(leases),
+                    Finished::Reached(worker, position) => {
+                        if let Some(reached) = self.reached.get_mut(worker) {
+                            *reached = position;
+                        }
+                    }
+                }
+            }
+            if !commits.is_empty() {
+                store(&self.parts, commits).await;
+            }
+            if !ready.is_empty() {
+                insist("streams cannot be called ready", || self.parts.store.ready(&ready)).await;
+            }
+            self.parts.progress.finished(packets);
+            self.parts.progress.reached(self.reached.iter().copied().min().unwrap_or_default());
+            self.parts.telemetry.pending(self.parts.progress.pending());
         }
-        parts.progress.finished(packets);
-        parts.telemetry.pending(parts.progress.pending());
     }
 }
 
-/// Stores, however long it takes: the workers' states have moved on, so nothing of this may be dropped.
+/// Stores: the workers' states have moved on, so nothing of this may be dropped.
 async fn store(parts: &Parts, commits: Vec<Commit>) {
     let together = |tenant: &TenantId, bodies: &[Vec<u8>]| {
         together::resources(&parts.registry, &parts.organization, tenant, bodies).unwrap_or_else(|error| {
@@ -50,22 +83,27 @@ async fn store(parts: &Parts, commits: Vec<Commit>) {
             Vec::new()
         })
     };
+    let done = insist("commit failed", || parts.store.commit(commits.clone(), &together)).await;
+    let Upserted { created, updated, unchanged } = done.upserted;
+    parts.telemetry.upserted(created, updated, unchanged);
+    if done.refused > 0 {
+        tracing::info!(commits = done.refused, "streams are another process's now");
+    }
+}
+
+/// Does something with the store until it is done, however long that takes.
+pub(super) async fn insist<T, F: Future<Output = Result<T, StoreError>>>(
+    failed: &str,
+    mut what: impl FnMut() -> F,
+) -> T {
     let mut pause = Duration::from_millis(50);
     loop {
-        match parts.store.commit(commits.clone(), &together).await {
-            Ok(done) => {
-                parts.telemetry.upserted(done.created, done.updated, done.unchanged);
-                return;
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    streams = commits.len(),
-                    "commit failed, trying again"
-                );
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(10));
-            }
+        match what().await {
+            Ok(done) => return done,
+            Err(error) if error.is_contention() => tracing::debug!(%error, "another process was faster, trying again"),
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "{failed}, trying again"),
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
     }
 }

@@ -5,8 +5,12 @@
 //! journal --tail--> worker 0..n (own threads, a stream always on the same one) --bounded--> committer --> store
 //! ```
 //! Every queue is bounded; when the last one is full the tail waits, the backlog grows, and ingest answers 429.
+//!
+//! Where several processes share a database each works on the streams it holds ([`holding`]); where there is one, it holds
+//! all of them from the start.
 
 mod committer;
+mod holding;
 mod progress;
 mod tail;
 mod together;
@@ -15,14 +19,14 @@ mod worker;
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 pub use progress::Progress;
 pub use track::Track;
 
 use crate::id::{DeviceKey, TenantId};
 use crate::registry::Registry;
-use crate::store::{Entry, Store, StoreError, StreamId};
+use crate::store::{Entry, Lease, Store, StoreError, StreamId};
 use crate::telemetry::Telemetry;
 
 /// What the pipeline is made of.
@@ -48,15 +52,21 @@ enum Work {
     /// Packets of its streams, in journal order.
     Entries(Vec<Entry>),
     /// Streams to bring up to date from the journal, whatever state they are in.
-    Load(Vec<StreamId>),
+    Load(Vec<Lease>),
+    /// Streams that are another process's now.
+    Drop(Vec<StreamId>),
+    /// All packets up to here in the journal have been handed out.
+    Reached(i64),
 }
 
 /// The running pipeline.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
-    workers: Vec<mpsc::Sender<Work>>,
+    workers: Workers,
     store: Store,
     progress: Arc<Progress>,
+    /// Told when streams became free.
+    freed: Arc<Notify>,
 }
 
 impl Pipeline {
@@ -65,17 +75,23 @@ impl Pipeline {
     /// # Errors
     /// The journal cannot be read, or a thread cannot be started.
     pub async fn start(parts: Parts, appended: watch::Receiver<u64>) -> Result<Self, PipelineError> {
-        let position = parts.store.last_position().await?;
-        let unfinished = parts.store.unfinished().await?;
-        let commits = committer::start(&parts);
-        let mut workers = Vec::new();
+        let store = parts.store.clone();
+        let position = store.last_position().await?;
+        parts.progress.reached(position);
+        let unfinished = if store.is_shared() { Vec::new() } else { store.unfinished().await? };
+        let commits = committer::start(&parts, position);
+        let mut queues = Vec::new();
         for number in 0..parts.workers.max(1) {
-            workers.push(worker::start(number, &parts, commits.clone())?);
+            queues.push(worker::start(number, &parts, commits.clone())?);
         }
-        let pipeline = Self { workers, store: parts.store.clone(), progress: Arc::clone(&parts.progress) };
-        pipeline.load(unfinished).await;
-        tail::start(&parts, pipeline.workers.clone(), position, appended);
-        Ok(pipeline)
+        let workers = Workers { queues, progress: Arc::clone(&parts.progress) };
+        let freed = Arc::new(Notify::new());
+        if store.is_shared() {
+            holding::start(&parts, workers.clone(), Arc::clone(&freed));
+        }
+        workers.load(unfinished.into_iter().map(Lease::sole)).await;
+        tail::start(&parts, workers.clone(), position, appended);
+        Ok(Self { workers, store, progress: parts.progress, freed })
     }
 
     /// Takes up the streams of a device whose association changed.
@@ -83,20 +99,52 @@ impl Pipeline {
     /// # Errors
     /// The store failed.
     pub async fn reassociate(&self, tenant: &TenantId, device: &DeviceKey) -> Result<(), StoreError> {
-        self.load(self.store.streams_of(tenant, device).await?).await;
+        let streams = self.store.streams_of(tenant, device).await?;
+        if self.store.is_shared() {
+            self.store.free(&streams).await?;
+            self.freed.notify_one();
+        } else {
+            self.workers.load(streams.into_iter().map(Lease::sole)).await;
+        }
         Ok(())
     }
 
-    async fn load(&self, streams: Vec<StreamId>) {
-        for (number, worker) in self.workers.iter().enumerate() {
-            let own: Vec<StreamId> =
-                streams.iter().copied().filter(|s| shard(*s, self.workers.len()) == number).collect();
+    /// Packets, and streams being caught up, between the journal and the store.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn lag(&self) -> Result<i64, StoreError> {
+        if self.store.is_shared() { self.store.lag().await } else { Ok(self.progress.pending()) }
+    }
+}
+
+/// The ways to the workers.
+#[derive(Debug, Clone)]
+struct Workers {
+    queues: Vec<mpsc::Sender<Work>>,
+    progress: Arc<Progress>,
+}
+
+impl Workers {
+    async fn load(&self, leases: impl IntoIterator<Item = Lease>) {
+        for (worker, own) in self.queues.iter().zip(self.shares(leases, |lease| lease.stream)) {
             if !own.is_empty() {
                 self.progress.started(own.len());
                 // A worker only goes away when the server stops.
                 let _ = worker.send(Work::Load(own)).await;
             }
         }
+    }
+
+    /// What falls to each worker.
+    fn shares<T>(&self, items: impl IntoIterator<Item = T>, stream: impl Fn(&T) -> StreamId) -> Vec<Vec<T>> {
+        let mut shares: Vec<Vec<T>> = self.queues.iter().map(|_| Vec::new()).collect();
+        for item in items {
+            if let Some(share) = shares.get_mut(shard(stream(&item), self.queues.len())) {
+                share.push(item);
+            }
+        }
+        shares
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::committer::Finished;
+use super::committer::{Finished, insist};
 use super::{Parts, Work, together};
 use crate::algorithm::PacketSeen;
 use crate::fhir::Element;
@@ -20,7 +20,7 @@ use crate::registry::{Registry, StripPaper};
 use crate::resource::Resource;
 use crate::session::{Arrival, Sequencer};
 use crate::signal::{Quality, SampleBlock};
-use crate::store::{Checkpoint, Commit, Entry, NewEntry, StoreError, StreamId};
+use crate::store::{Checkpoint, Commit, Entry, Lease, NewEntry, StoreError, StreamId};
 use crate::strip::{self, Caption, Paper, Strip};
 
 /// Work waiting for a worker before the tail waits.
@@ -30,6 +30,7 @@ const PAGE: i64 = 512;
 
 /// A stream in memory.
 struct Live {
+    lease: Lease,
     track: Track,
     sequencer: Sequencer<Entry>,
     /// Journal rows up to here have been offered.
@@ -37,9 +38,12 @@ struct Live {
 }
 
 struct Worker {
+    number: usize,
     parts: Parts,
     runtime: Handle,
     commits: mpsc::Sender<Finished>,
+    /// Streams this process holds, where it shares the database; most of them rest and are in nobody's memory.
+    leases: BTreeMap<StreamId, Lease>,
     live: BTreeMap<StreamId, Live>,
     /// Streams whose device is on no patient.
     orphans: BTreeSet<StreamId>,
@@ -54,9 +58,11 @@ pub(super) fn start(
 ) -> std::io::Result<mpsc::Sender<Work>> {
     let (tx, rx) = mpsc::channel(QUEUE);
     let worker = Worker {
+        number,
         parts: parts.clone(),
         runtime: Handle::current(),
         commits,
+        leases: BTreeMap::new(),
         live: BTreeMap::new(),
         orphans: BTreeSet::new(),
         known: BTreeMap::new(),
@@ -70,23 +76,70 @@ impl Worker {
         while let Some(work) = queue.blocking_recv() {
             match work {
                 Work::Entries(entries) => entries.into_iter().for_each(|entry| self.entry(entry)),
-                Work::Load(streams) => {
+                Work::Load(leases) => self.take_up(leases),
+                Work::Drop(streams) => {
                     for stream in streams {
-                        self.load(stream, None);
-                        self.done(1);
+                        self.forget(stream);
+                        self.leases.remove(&stream);
                     }
+                    // What was handed over for them may have been refused.
+                    self.known.clear();
                 }
+                Work::Reached(position) => self.hand_over(Finished::Reached(self.number, position)),
             }
+        }
+    }
+
+    /// Brings streams up from their checkpoints. Where processes share the database most of those that come rest, and are
+    /// left until they have a packet.
+    fn take_up(&mut self, leases: Vec<Lease>) {
+        let mut due = leases;
+        if self.parts.store.is_shared() {
+            // What was handed over under earlier leases may have been refused.
+            self.known.clear();
+            due.iter().for_each(|lease| self.forget(lease.stream));
+            self.leases.extend(due.iter().map(|lease| (lease.stream, *lease)));
+            let resting = self.split_off_resting(&mut due);
+            self.done(resting.len());
+            self.hand_over(Finished::Ready(resting));
+        }
+        for lease in due {
+            self.load(lease, None);
+            self.hand_over(Finished::Ready(vec![lease]));
+            self.done(1);
+        }
+    }
+
+    /// Takes out streams the journal has nothing new for. That is the journal as it is now, after the leases were got: what
+    /// comes later comes as an entry.
+    fn split_off_resting(&self, leases: &mut Vec<Lease>) -> Vec<Lease> {
+        let streams: Vec<StreamId> = leases.iter().map(|lease| lease.stream).collect();
+        let look = insist("streams cannot be taken up", || self.parts.store.unfinished_among(&streams));
+        let unfinished: BTreeSet<StreamId> = self.runtime.block_on(look).into_iter().collect();
+        leases.extract_if(.., |lease| !unfinished.contains(&lease.stream)).collect()
+    }
+
+    /// The lease of a stream, if this process holds it.
+    fn lease(&self, stream: StreamId) -> Option<Lease> {
+        if self.parts.store.is_shared() { self.leases.get(&stream).copied() } else { Some(Lease::sole(stream)) }
+    }
+
+    fn forget(&mut self, stream: StreamId) {
+        self.live.remove(&stream);
+        if self.orphans.remove(&stream) {
+            self.parts.telemetry.orphans(-1);
         }
     }
 
     fn entry(&mut self, entry: Entry) {
         let stream = entry.stream;
-        if !self.live.contains_key(&stream) && !self.orphans.contains(&stream) {
-            self.load(stream, None);
+        let is_known = self.live.contains_key(&stream) || self.orphans.contains(&stream);
+        if let Some(lease) = self.lease(stream).filter(|_| !is_known) {
+            self.load(lease, None);
         }
         let Some(live) = self.live.get_mut(&stream) else {
-            // Orphaned: it stays in the journal until its device is on a patient.
+            // Orphaned: it stays in the journal until its device is on a patient. Or this process has got the stream just
+            // now or lost it: then whoever is told to load it finds the packet in the journal.
             self.done(1);
             return;
         };
@@ -98,7 +151,8 @@ impl Worker {
         live.position = entry.position;
         if live.sequencer.offer(sequence, entry) == Arrival::Late {
             self.parts.telemetry.rewound();
-            self.load(stream, Some(sequence));
+            let lease = live.lease;
+            self.load(lease, Some(sequence));
             self.done(1);
             return;
         }
@@ -106,9 +160,9 @@ impl Worker {
     }
 
     /// Brings a stream up from the newest checkpoint that has not read past `before`.
-    fn load(&mut self, stream: StreamId, before: Option<u64>) {
+    fn load(&mut self, lease: Lease, before: Option<u64>) {
         loop {
-            match self.try_load(stream, before) {
+            match self.try_load(lease, before) {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "stream cannot be loaded, trying again");
@@ -118,13 +172,11 @@ impl Worker {
         }
     }
 
-    fn try_load(&mut self, stream: StreamId, before: Option<u64>) -> Result<(), StoreError> {
+    fn try_load(&mut self, lease: Lease, before: Option<u64>) -> Result<(), StoreError> {
         let store = self.parts.store.clone();
         let runtime = self.runtime.clone();
-        self.live.remove(&stream);
-        if self.orphans.remove(&stream) {
-            self.parts.telemetry.orphans(-1);
-        }
+        let stream = lease.stream;
+        self.forget(stream);
         let key = runtime.block_on(store.stream_key(stream))?;
         let link = runtime.block_on(store.device_link(&key.tenant, &key.device))?;
         let Some((patient, link)) = link.and_then(|l| l.patient.clone().map(|p| (p, l))) else {
@@ -143,7 +195,7 @@ impl Worker {
         let state = checkpoint.as_ref().map(|c| c.state.as_slice());
         let track = Track::resume(&self.parts.registry, &key, link.model, patient, state);
         let sequencer = Sequencer::new(checkpoint.as_ref().map(|c| c.sequence));
-        self.live.insert(stream, Live { track, sequencer, position: until });
+        self.live.insert(stream, Live { lease, track, sequencer, position: until });
         let mut from = checkpoint.map_or(0, |c| c.sequence);
         loop {
             let page = runtime.block_on(store.read_stream(stream, from, until, PAGE))?;
@@ -162,9 +214,7 @@ impl Worker {
     fn pump(&mut self, stream: StreamId, mut packets: usize) {
         while let Some((_, entry)) = self.live.get_mut(&stream).and_then(|live| live.sequencer.next()) {
             if let Some(commit) = self.process(stream, &entry) {
-                let finished = Finished { commit: Some(commit), packets: std::mem::take(&mut packets) };
-                // The committer only goes away when the server stops; then the journal still has the packet.
-                let _ = self.commits.blocking_send(finished);
+                self.hand_over(Finished::Commit(Box::new(commit), std::mem::take(&mut packets)));
             }
         }
         self.done(packets);
@@ -173,8 +223,13 @@ impl Worker {
     /// Packets are done with when all that was handed over before is stored, so word of it takes the same way.
     fn done(&self, packets: usize) {
         if packets > 0 {
-            let _ = self.commits.blocking_send(Finished { commit: None, packets });
+            self.hand_over(Finished::Packets(packets));
         }
+    }
+
+    fn hand_over(&self, finished: Finished) {
+        // The committer only goes away when the server stops; then the journal still has the packets.
+        let _ = self.commits.blocking_send(finished);
     }
 
     fn process(&mut self, stream: StreamId, entry: &Entry) -> Option<Commit> {
@@ -198,10 +253,10 @@ impl Worker {
             position: live.position,
             state: live.track.save(&registry),
         };
-        let tenant = live.track.tenant().clone();
+        let (tenant, lease) = (live.track.tenant().clone(), live.lease);
         let resources = self.project(entry, &batches);
         let contributions = batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect();
-        Some(Commit { tenant, resources, contributions, checkpoint })
+        Some(Commit { tenant, resources, contributions, checkpoint, lease })
     }
 
     fn project(&mut self, entry: &Entry, batches: &[Batch]) -> Vec<Resource> {
@@ -246,9 +301,7 @@ impl Worker {
             sha256: entry.sha256,
             packet: entry.packet.clone(),
         };
-        if let Err(error) = self.runtime.block_on(self.parts.store.quarantine(&aside, reason)) {
-            tracing::error!(error = &error as &dyn std::error::Error, "quarantine failed");
-        }
+        self.runtime.block_on(insist("quarantine failed", || self.parts.store.quarantine(&aside, reason)));
     }
 }
 

@@ -4,7 +4,9 @@ use sqlx::Row;
 
 use super::contribution::{self, Contribution};
 use super::journal::StreamId;
+use super::lease::Lease;
 use super::resource::{Upserted, upsert};
+use super::sql::{Sql, Value};
 use super::{Store, StoreError};
 use crate::id::TenantId;
 use crate::resource::Resource;
@@ -36,6 +38,17 @@ pub struct Commit {
     pub contributions: Vec<Contribution>,
     /// The state after.
     pub checkpoint: Checkpoint,
+    /// Under which lease it was computed.
+    pub lease: Lease,
+}
+
+/// What became of commits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// What became of their resources.
+    pub upserted: Upserted,
+    /// Commits that were refused, because another process holds their stream by now: it computes the same.
+    pub refused: usize,
 }
 
 /// What contributions to one window give together.
@@ -44,25 +57,33 @@ pub type Together<'a> = &'a (dyn Fn(&TenantId, &[Vec<u8>]) -> Vec<Resource> + Sy
 /// Checkpoints of a stream that are kept at least: the newest ones, for packets that come a little late.
 const KEEP: i64 = 8;
 
+/// Streams per look-up.
+const STREAMS: usize = 256;
+
 impl Store {
-    /// Stores resources and checkpoints, all or none, and with them what `together` makes of the contributions that meet.
+    /// Stores resources and checkpoints of the streams this process holds, all or none, and with them what `together` makes of the contributions that meet.
     ///
     /// # Errors
     /// The database failed; nothing was stored.
-    pub async fn commit(&self, commits: Vec<Commit>, together: Together<'_>) -> Result<Upserted, StoreError> {
+    pub async fn commit(&self, commits: Vec<Commit>, together: Together<'_>) -> Result<Committed, StoreError> {
         let mut tx = self.begin().await?;
         let now = self.clock.now();
-        let mut total = Upserted::default();
+        let mut done = Committed::default();
+        let held = self.hold(&mut tx, commits.iter().map(|commit| commit.lease)).await?;
         for commit in commits {
+            if !held.contains(&commit.lease) {
+                done.refused += 1;
+                continue;
+            }
             let mut resources = commit.resources;
-            for meeting in contribution::keep(&mut tx, &commit.tenant, commit.contributions).await? {
+            for meeting in contribution::keep(&mut tx, self.dialect, &commit.tenant, commit.contributions).await? {
                 let present = contribution::present(&mut tx, &commit.tenant, &meeting).await?;
                 resources.extend(together(&commit.tenant, &present));
             }
-            let done = upsert(&mut tx, &self.capability, &commit.tenant, resources, now).await?;
-            total.created += done.created;
-            total.updated += done.updated;
-            total.unchanged += done.unchanged;
+            let upserted = upsert(&mut tx, &self.capability, &commit.tenant, resources, now).await?;
+            done.upserted.created += upserted.created;
+            done.upserted.updated += upserted.updated;
+            done.upserted.unchanged += upserted.unchanged;
             let checkpoint = &commit.checkpoint;
             // A stream taken back to an earlier point leaves no state from after it.
             sqlx::query("DELETE FROM checkpoint WHERE stream = $1 AND sequence >= $2")
@@ -93,7 +114,7 @@ impl Store {
             .await?;
         }
         tx.commit().await?;
-        Ok(total)
+        Ok(done)
     }
 
     /// The newest checkpoint of a stream that has read nothing from `before` on; `None` for `before` means the newest.
@@ -141,16 +162,35 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn unfinished(&self) -> Result<Vec<StreamId>, StoreError> {
-        let rows = sqlx::query(
+        self.unfinished_where(&[]).await
+    }
+
+    /// Those of `streams` that are [unfinished](Self::unfinished).
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn unfinished_among(&self, streams: &[StreamId]) -> Result<Vec<StreamId>, StoreError> {
+        let mut found = Vec::new();
+        for piece in streams.chunks(STREAMS) {
+            found.extend(self.unfinished_where(piece).await?);
+        }
+        Ok(found)
+    }
+
+    async fn unfinished_where(&self, among: &[StreamId]) -> Result<Vec<StreamId>, StoreError> {
+        let mut sql = Sql::new(
             "SELECT s.id FROM stream s JOIN device_link d ON d.tenant = s.tenant AND d.device = s.device \
              WHERE d.patient IS NOT NULL AND (\
              COALESCE((SELECT MAX(j.position) FROM journal j WHERE j.stream = s.id), 0) > \
              COALESCE((SELECT MAX(c.position) FROM checkpoint c WHERE c.stream = s.id), 0) OR \
              COALESCE((SELECT MAX(j.sequence) FROM journal j WHERE j.stream = s.id), -1) >= \
-             COALESCE((SELECT MAX(c.sequence) FROM checkpoint c WHERE c.stream = s.id), 0)) ORDER BY s.id",
-        )
-        .fetch_all(&self.readers)
-        .await?;
+             COALESCE((SELECT MAX(c.sequence) FROM checkpoint c WHERE c.stream = s.id), 0))",
+        );
+        if !among.is_empty() {
+            sql.push(" AND s.id").bind_in(among.iter().copied().map(Value::Int).collect());
+        }
+        sql.push(" ORDER BY s.id");
+        let rows = sql.query().fetch_all(&self.readers).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 }

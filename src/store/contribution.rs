@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::{Any, Row as _, Transaction};
 
 use super::StoreError;
+use super::dialect::Dialect;
 use crate::id::{DeviceKey, EpisodeId, ResourceId, SignalCode, StreamName, TenantId};
 use crate::time::{Interval, MICROS};
 
@@ -41,10 +42,15 @@ pub struct Contribution {
 /// Stores contributions; gives the meetings they are part of.
 pub(super) async fn keep(
     tx: &mut Transaction<'_, Any>,
+    dialect: Dialect,
     tenant: &TenantId,
     contributions: Vec<Contribution>,
 ) -> Result<BTreeSet<Meeting>, StoreError> {
     let mut meetings = BTreeSet::new();
+    let patients: BTreeSet<ResourceId> = contributions.iter().map(|one| one.meeting.patient.clone()).collect();
+    for (patient, lock) in patients.iter().filter_map(|patient| Some((patient, dialect.meeting()?))) {
+        sqlx::query(lock).bind(format!("{tenant}/{patient}")).execute(&mut **tx).await?;
+    }
     for one in contributions {
         sqlx::query(
             "INSERT INTO contribution (tenant, patient, episode, end_us, start_us, signal, device, stream, body) \

@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database URL has a scheme this server has no code for.
-    #[error("no database driver for {0}: use sqlite:PATH")]
+    #[error("no database driver for {0}: use sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")]
     UnknownDatabase(String),
     /// The database refused or could not be reached.
     #[error("database failed")]
@@ -24,10 +24,24 @@ pub enum StoreError {
         /// Most it may include.
         most: usize,
     },
+    /// The process cannot be given a name of its own.
+    #[error("no randomness to be had")]
+    Random,
     /// A stored value is not what this version wrote.
     #[error("stored {what} is damaged")]
     Damaged {
         /// Which value.
         what: &'static str,
     },
+}
+
+impl StoreError {
+    /// Whether a transaction only lost a race against another process: done again, it finds what that one wrote.
+    pub fn is_contention(&self) -> bool {
+        const DEADLOCK: &str = "40P01";
+        const SERIALIZATION: &str = "40001";
+        const UNIQUE: &str = "23505";
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| [DEADLOCK, SERIALIZATION, UNIQUE].contains(&&*code))
+    }
 }

@@ -1,7 +1,11 @@
-//! A store with resources in it, for tests.
+//! A store with resources in it, for tests: the same ones on every database.
+//!
+//! SQLite in a file of its own; with `AFFERENT_TEST_POSTGRES=postgres://…` a schema of its own there. `tests/run` does both.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 
 use super::Store;
@@ -21,9 +25,29 @@ impl Clock for Standing {
 
 pub(crate) async fn store() -> (TempDir, Store) {
     let directory = TempDir::new().unwrap();
-    let url = format!("sqlite:{}", directory.path().join("test.db").display());
-    let store = Store::open(&url, Arc::new(Standing)).await.unwrap();
+    let store = open(&database(&directory).await).await;
     (directory, store)
+}
+
+pub(crate) async fn open(url: &str) -> Store {
+    Store::open(url, Arc::new(Standing)).await.unwrap()
+}
+
+/// The URL of a database nobody else uses.
+pub(crate) async fn database(directory: &TempDir) -> String {
+    match std::env::var("AFFERENT_TEST_POSTGRES") {
+        Err(_) => format!("sqlite:{}", directory.path().join("test.db").display()),
+        Ok(server) => schema(&server).await,
+    }
+}
+
+async fn schema(server: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    sqlx::any::install_default_drivers();
+    let name = format!("store_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let mut connection = AnyConnection::connect(server).await.unwrap();
+    connection.execute(AssertSqlSafe(format!("CREATE SCHEMA {name}"))).await.unwrap();
+    format!("{server}?options=-csearch_path%3D{name}")
 }
 
 pub(crate) fn tenant(name: &str) -> TenantId {

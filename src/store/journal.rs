@@ -3,8 +3,11 @@
 //! [`Store::append`] is one transaction however many senders' packets it holds (group commit); when it returns, every
 //! packet in it has been written and synced, and only then may anybody be told.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Row, Transaction};
 
+use super::sql::{Sql, Value, pieces};
 use super::{Store, StoreError};
 use crate::id::{DeviceKey, StreamName, TenantId};
 use crate::time::Instant;
@@ -55,6 +58,17 @@ pub struct Entry {
     pub packet: Vec<u8>,
 }
 
+/// A stretch of the journal.
+#[derive(Debug, Clone, Default)]
+pub struct Stretch {
+    /// Packets of the streams this process holds, in the order they became durable.
+    pub entries: Vec<Entry>,
+    /// Last position of the stretch.
+    pub until: i64,
+    /// Positions after it.
+    pub left: i64,
+}
+
 /// Who a stream is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamKey {
@@ -66,35 +80,30 @@ pub struct StreamKey {
     pub name: StreamName,
 }
 
-const INSERT: &str = "INSERT INTO journal (position, stream, sequence, received_us, sha256, packet) \
-    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (stream, sequence) DO NOTHING";
+/// Rows per statement, as for resources.
+const ROWS: usize = 16;
 
 impl Store {
     /// Makes packets durable, all or none.
     ///
     /// # Errors
-    /// The database failed; nothing was stored.
+    /// The database failed; nothing was stored, or all of it and only the word of it was lost.
     pub async fn append(&self, entries: &[NewEntry]) -> Result<Vec<Appended>, StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_numbering().await?;
         let row = sqlx::query("SELECT COALESCE(MAX(position), 0) FROM journal").fetch_one(&mut *tx).await?;
-        let mut position: i64 = row.try_get(0)?;
+        let mut first = row.try_get::<i64, _>(0)? + 1;
         let mut appended = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let result = sqlx::query(INSERT)
-                .bind(position + 1)
-                .bind(entry.stream)
-                .bind(entry.sequence.cast_signed())
-                .bind(entry.received.0)
-                .bind(entry.sha256.as_slice())
-                .bind(entry.packet.as_slice())
-                .execute(&mut *tx)
-                .await?;
-            if result.rows_affected() == 1 {
-                position += 1;
-                appended.push(Appended::Stored);
-            } else {
-                appended.push(duplicate_or_conflict(&mut tx, entry).await?);
+        for piece in pieces(entries, ROWS) {
+            let stored = insert(&mut tx, first, piece).await?;
+            for (position, entry) in (first..).zip(piece) {
+                appended.push(if stored.contains(&position) {
+                    Appended::Stored
+                } else {
+                    duplicate_or_conflict(&mut tx, entry).await?
+                });
             }
+            // A duplicate leaves its position empty; whether later ones close up does not matter.
+            first += piece.len().cast_signed() as i64;
         }
         tx.commit().await?;
         Ok(appended)
@@ -105,7 +114,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn stream_id(&self, key: &StreamKey) -> Result<StreamId, StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_numbering().await?;
         let found = sqlx::query("SELECT id FROM stream WHERE tenant = $1 AND device = $2 AND name = $3")
             .bind(key.tenant.as_str())
             .bind(key.device.as_str())
@@ -179,6 +188,21 @@ impl Store {
         rows.iter().map(range).collect()
     }
 
+    /// The sequence numbers a stream has within inclusive ranges.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn sequences_in(&self, stream: StreamId, ranges: &[(u64, u64)]) -> Result<Vec<u64>, StoreError> {
+        let mut sql = Sql::new("SELECT sequence FROM journal WHERE stream = ");
+        sql.bind(stream).push(" AND (1 = 0");
+        for (first, last) in ranges {
+            sql.push(" OR sequence BETWEEN ").bind(first.cast_signed()).push(" AND ").bind(last.cast_signed());
+        }
+        sql.push(")");
+        let rows = sql.query().fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Ok(row.try_get::<i64, _>(0)?.cast_unsigned())).collect()
+    }
+
     /// The newest position.
     ///
     /// # Errors
@@ -188,20 +212,27 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// Packets after `position` in the order they became durable.
+    /// The journal after `position`: up to `limit` packets for this process.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn read_after(&self, position: i64, limit: i64) -> Result<Vec<Entry>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT position, stream, sequence, received_us, sha256, packet FROM journal \
-             WHERE position > $1 ORDER BY position LIMIT $2",
-        )
-        .bind(position)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(entry).collect()
+    pub async fn read_after(&self, position: i64, limit: i64) -> Result<Stretch, StoreError> {
+        let end = self.last_position().await?;
+        if end <= position {
+            return Ok(Stretch { until: position, ..Stretch::default() });
+        }
+        let mut sql =
+            Sql::new("SELECT j.position, j.stream, j.sequence, j.received_us, j.sha256, j.packet FROM journal j");
+        if self.is_shared() {
+            sql.push(" JOIN stream_lease l ON l.stream = j.stream AND l.process = ").bind(&*self.process);
+        }
+        sql.push(" WHERE j.position > ").bind(position).push(" AND j.position <= ").bind(end);
+        sql.push(" ORDER BY j.position LIMIT ").bind(limit);
+        let rows = sql.query().fetch_all(&self.readers).await?;
+        let entries = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+        let full = entries.last().filter(|_| entries.len().cast_signed() as i64 == limit);
+        let until = full.map_or(end, |last: &Entry| last.position);
+        Ok(Stretch { entries, until, left: end - until })
     }
 
     /// A stream's packets from `sequence` on that lie at or before position `until`, in sequence order.
@@ -233,11 +264,33 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn quarantine(&self, entry: &NewEntry, reason: &str) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_numbering().await?;
         insert_quarantine(&mut tx, entry, reason).await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Inserts entries at `first` and the positions after it; gives the positions of those whose number was free.
+async fn insert(
+    tx: &mut Transaction<'_, sqlx::Any>,
+    first: i64,
+    entries: &[NewEntry],
+) -> Result<BTreeSet<i64>, StoreError> {
+    let row = |(position, entry): (i64, &NewEntry)| {
+        vec![
+            Value::Int(position),
+            entry.stream.into(),
+            entry.sequence.cast_signed().into(),
+            entry.received.0.into(),
+            entry.sha256.to_vec().into(),
+            entry.packet.clone().into(),
+        ]
+    };
+    let mut sql = Sql::new("INSERT INTO journal (position, stream, sequence, received_us, sha256, packet) VALUES ");
+    sql.bind_rows(&[], (first..).zip(entries).map(row));
+    sql.push(" ON CONFLICT (stream, sequence) DO NOTHING RETURNING position");
+    sql.query().fetch_all(&mut **tx).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 async fn duplicate_or_conflict(tx: &mut Transaction<'_, sqlx::Any>, entry: &NewEntry) -> Result<Appended, StoreError> {
@@ -267,7 +320,7 @@ async fn insert_quarantine(
     .bind(entry.sequence.cast_signed())
     .bind(entry.received.0)
     .bind(entry.sha256.as_slice())
-    .bind(reason)
+    .bind(reason.replace('\0', "\u{fffd}")) // a text in PostgreSQL holds everything but this
     .bind(entry.packet.as_slice())
     .execute(&mut **tx)
     .await?;

@@ -1,7 +1,8 @@
-//! The one home of SQL. SQLite (WAL) by default; the same portable SQL with `$n` parameters runs on PostgreSQL.
+//! The one home of SQL. SQLite (WAL) by default; the same portable SQL with `$n` parameters runs on PostgreSQL. What
+//! differs is in `migrations/` and [`dialect`]; [`lease`] is for several processes and so for PostgreSQL alone.
 //!
-//! One connection writes, many read. Writers queue for the connection, which is also what makes group commit work: while
-//! one transaction is being made durable the next one gathers.
+//! SQLite: one connection writes, many read. Packets are appended by one transaction at a time on both, which is also what
+//! makes group commit work: while one transaction is being made durable the next one gathers.
 #![expect(clippy::disallowed_methods, reason = "the one home of SQL")]
 
 mod checkpoint;
@@ -9,45 +10,54 @@ mod contribution;
 pub mod date;
 mod developer_key;
 mod device_link;
+mod dialect;
 mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod index;
 mod journal;
+mod lease;
 mod read;
 mod resource;
 mod retract;
 pub mod search;
 mod sql;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, Executor};
+use sqlx::{Any, AnyPool, Executor, Transaction};
 
-pub use checkpoint::{Checkpoint, Commit, Together};
+pub use checkpoint::{Checkpoint, Commit, Committed, Together};
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
 pub use device_link::DeviceLink;
 pub use error::StoreError;
 pub use index::normalize_reference;
-pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey};
+pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey, Stretch};
+pub use lease::{Holder, Lease};
 pub use read::Stored;
 pub use resource::Upserted;
 
 use crate::capability::Capability;
 use crate::time::Clock;
+use dialect::{Dialect, Role};
 
 /// Handle to the database; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
+    dialect: Dialect,
     writer: AnyPool,
     readers: AnyPool,
     clock: Arc<dyn Clock>,
     /// Which elements of a resource are searchable.
     capability: Arc<Capability>,
+    /// What this process is called where several share the database.
+    process: Arc<str>,
 }
 
 impl std::fmt::Debug for Store {
@@ -56,22 +66,21 @@ impl std::fmt::Debug for Store {
     }
 }
 
-static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
-
 impl Store {
-    /// Opens the database at `url` (`sqlite:PATH`), creating and migrating it as needed.
+    /// Opens the database at `url` (`sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`), migrating it as needed; a file
+    /// is created.
     ///
     /// # Errors
-    /// The URL is not one of a known database, the file cannot be opened, or a migration fails.
+    /// The URL is not one of a known database, it cannot be opened, or a migration fails.
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let path = url.strip_prefix("sqlite:").ok_or_else(|| StoreError::UnknownDatabase(scheme(url)))?;
+        let dialect = Dialect::of(url)?;
         sqlx::any::install_default_drivers();
-        let options: AnyConnectOptions = format!("sqlite:{path}?mode=rwc").parse()?;
-        let writer = pool(1, options.clone(), "PRAGMA synchronous=FULL").await?;
-        SQLITE_MIGRATIONS.run(&writer).await?;
-        let readers = pool(4, options, "PRAGMA query_only=ON").await?;
+        let options: AnyConnectOptions = dialect.address(url).parse()?;
+        let writer = pool(dialect, Role::Write, options.clone()).await?;
+        dialect.migrator().run(&writer).await?;
+        let readers = pool(dialect, Role::Read, options).await?;
         let capability = Arc::new(Capability::builtin()?);
-        Ok(Self { writer, readers, clock, capability })
+        Ok(Self { dialect, writer, readers, clock, capability, process: process_name()? })
     }
 
     /// The table its search columns are made from.
@@ -79,12 +88,23 @@ impl Store {
         &self.capability
     }
 
+    /// Whether other processes may be at work on the same database.
+    pub fn is_shared(&self) -> bool {
+        self.dialect.is_shared()
+    }
+
     /// Starts a transaction that writes.
-    ///
-    /// It takes the write lock at once and waits for it: `admin` may be writing to the same file. A transaction that
-    /// reads first and asks for the lock later is refused when somebody wrote in between.
-    async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, sqlx::Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+    async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        self.writer.begin_with(self.dialect.begin()).await
+    }
+
+    /// Starts a transaction that writes and may give rows their numbers: the only one that does, until it ends.
+    async fn begin_numbering(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        let mut tx = self.begin().await?;
+        if let Some(lock) = self.dialect.numbering() {
+            sqlx::query(lock).execute(&mut *tx).await?;
+        }
+        Ok(tx)
     }
 
     /// Waits for running statements and closes the database.
@@ -94,16 +114,16 @@ impl Store {
     }
 }
 
-async fn pool(size: u32, options: AnyConnectOptions, last: &'static str) -> Result<AnyPool, StoreError> {
-    const PRAGMAS: &str = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON; \
-        PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
+async fn pool(dialect: Dialect, role: Role, options: AnyConnectOptions) -> Result<AnyPool, StoreError> {
+    let (most, patience_s) = dialect.pool(role);
     let pool = AnyPoolOptions::new()
-        .max_connections(size)
-        .acquire_timeout(Duration::from_secs(30))
+        .max_connections(most)
+        .acquire_timeout(Duration::from_secs(patience_s))
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                connection.execute(PRAGMAS).await?;
-                connection.execute(last).await?;
+                for statement in dialect.settings(role) {
+                    connection.execute(*statement).await?;
+                }
                 Ok(())
             })
         })
@@ -112,6 +132,9 @@ async fn pool(size: u32, options: AnyConnectOptions, last: &'static str) -> Resu
     Ok(pool)
 }
 
-fn scheme(url: &str) -> String {
-    url.split(':').next().unwrap_or_default().to_owned()
+/// A name no other process has.
+fn process_name() -> Result<Arc<str>, StoreError> {
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random).map_err(|_| StoreError::Random)?;
+    Ok(hex::encode(random).into())
 }

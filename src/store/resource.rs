@@ -55,6 +55,15 @@ impl Store {
     /// # Errors
     /// One cannot be written as FHIR, or the database fails; nothing is stored then.
     pub async fn put(&self, tenant: &TenantId, resources: Vec<Resource>) -> Result<Upserted, StoreError> {
+        // Where others write too, one of them may have been faster; what it wrote is seen the second time.
+        let again = self.is_shared().then(|| resources.clone());
+        match (self.put_once(tenant, resources).await, again) {
+            (Err(error), Some(resources)) if error.is_contention() => self.put_once(tenant, resources).await,
+            (result, _) => result,
+        }
+    }
+
+    async fn put_once(&self, tenant: &TenantId, resources: Vec<Resource>) -> Result<Upserted, StoreError> {
         let mut tx = self.begin().await?;
         let upserted = upsert(&mut tx, &self.capability, tenant, resources, self.clock.now()).await?;
         tx.commit().await?;

@@ -27,7 +27,7 @@ impl<'a> Table<'a> {
             "Device" => ("device", false),
             "Patient" => ("patient", false),
             "Organization" => ("organization", false),
-            "Binary" => ("binary", false),
+            "Binary" => ("binary_resource", false),
             _ => ("other_resource", true),
         };
         Self { kind, name, shared }

@@ -19,6 +19,7 @@ mod late;
 mod layers;
 mod licences;
 mod orphans;
+mod postgres;
 mod registry_row;
 mod replay_mitdb;
 mod together;

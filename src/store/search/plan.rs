@@ -3,7 +3,8 @@
 //! Two shapes. Where a token or reference parameter is given (and no id), its terms lead: `<table>_term` is read along
 //! its key and joined to the resources by row. Otherwise the resource table leads and the database picks one of its
 //! indexes. In both shapes a join is written `CROSS JOIN` with the leading table first, which SQLite takes as the order to
-//! join in. Conditions on further parameters are `EXISTS` probes of the same key.
+//! join in; PostgreSQL finds it by what it knows of the tables. Conditions on further parameters are `EXISTS` probes of the
+//! same key.
 
 use sqlx::Row as _;
 
@@ -182,7 +183,10 @@ impl<'a> Plan<'a> {
             Filter::Term { parameter, values } => any(sql, values, |sql, value| {
                 sql.push("EXISTS (SELECT 1 FROM ").push(self.table.name).push("_term x WHERE ");
                 self.push_term(sql, "x", parameter, value);
-                sql.push(" AND x.subject = r.subject AND x.date_us = r.date_us AND x.row_id = r.row_id)");
+                sql.push(" AND x.subject = r.subject AND x.date_us = r.date_us AND x.row_id = r.row_id");
+                // What has an offset PostgreSQL does not turn into a join. It would think that next to nothing passes all
+                // of these conditions, and sort everything that does.
+                sql.push(" LIMIT 1 OFFSET 0)");
             }),
         }
         sql.push(")");

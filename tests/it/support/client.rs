@@ -32,6 +32,8 @@ pub(crate) struct Client {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    /// Seconds of `Retry-After`.
+    pub(crate) retry_after: Option<u64>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -76,9 +78,11 @@ impl Client {
         block_on(async {
             let response = request.send().await?;
             let status = response.status().as_u16();
-            let content_type = response.headers().get("content-type").map(|v| v.to_str().unwrap().to_owned());
+            let header = |name: &str| response.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
+            let content_type = header("content-type").unwrap_or_default();
+            let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
             let body = response.bytes().await?.to_vec();
-            Ok(Reply { status, content_type: content_type.unwrap_or_default(), body })
+            Ok(Reply { status, content_type, retry_after, body })
         })
     }
 

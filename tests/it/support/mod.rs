@@ -1,6 +1,7 @@
 //! What the tests stand on: a server process, a client, synthetic signals, and a walk over all a server holds.
 
 mod client;
+pub(crate) mod database;
 mod ecg;
 mod server;
 mod walk;

@@ -1,5 +1,6 @@
-//! A running `afferent serve` with a data directory of its own, ended when the last test lets go of it.
+//! A running `afferent serve` with data of its own, ended when the last test lets go of it.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,14 +9,28 @@ use std::sync::{Arc, Mutex, Weak};
 
 use tempfile::TempDir;
 
-use super::{Client, eventually};
+use super::{Client, database, eventually};
 
 /// A server process.
 pub(crate) struct Server {
     process: Mutex<Child>,
     address: String,
+    place: Place,
+}
+
+/// What a server is started with, and started again with.
+#[derive(Clone)]
+struct Place {
     data: Arc<TempDir>,
+    /// Where it is not the file in `data`.
+    database: Option<String>,
     registry: Option<PathBuf>,
+}
+
+impl Place {
+    fn new(database: Option<String>) -> Self {
+        Self { data: Arc::new(tempfile::tempdir().unwrap()), database, registry: None }
+    }
 }
 
 static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
@@ -35,18 +50,28 @@ impl Server {
 
     /// A server for one test alone.
     pub(crate) fn start() -> Self {
-        Self::start_with(Arc::new(tempfile::tempdir().unwrap()), None)
+        Self::start_at(Place::new(database::fresh()))
+    }
+
+    /// A server on a database that others may be on too.
+    pub(crate) fn on(database: &str) -> Self {
+        Self::start_at(Place::new(Some(database.to_owned())))
+    }
+
+    /// A server on a file of its own, whatever the other tests run on.
+    pub(crate) fn on_file() -> Self {
+        Self::start_at(Place::new(None))
     }
 
     /// A server with further registry rows.
     pub(crate) fn with_registry(registry: &Path) -> Self {
-        Self::start_with(Arc::new(tempfile::tempdir().unwrap()), Some(registry.to_owned()))
+        Self::start_at(Place { registry: Some(registry.to_owned()), ..Place::new(database::fresh()) })
     }
 
     /// Ends the process as a power cut would, and starts another on the same data.
     pub(crate) fn restart_after_kill(&self) -> Self {
         self.kill();
-        Self::start_with(Arc::clone(&self.data), self.registry.clone())
+        Self::start_at(self.place.clone())
     }
 
     /// SIGKILL.
@@ -71,16 +96,27 @@ impl Server {
         Client::new(&self.address, &before.key)
     }
 
+    /// What it wrote about its work.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.place.log()).unwrap()
+    }
+
+    /// Whether the process runs.
+    pub(crate) fn is_alive(&self) -> bool {
+        let mut process = self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        process.try_wait().unwrap().is_none()
+    }
+
     fn client_of(&self, tenant: &str) -> Client {
-        let key = admin(self.data.path(), &["key", "create", "--sandbox", "--tenant", tenant]);
+        let key = self.place.admin(&["key", "create", "--sandbox", "--tenant", tenant]);
         Client::new(&self.address, &key)
     }
 
-    fn start_with(data: Arc<TempDir>, registry: Option<PathBuf>) -> Self {
-        let log = data.path().join("serve.log");
+    fn start_at(place: Place) -> Self {
+        let log = place.log();
         let mut command = Command::new(env!("CARGO_BIN_EXE_afferent"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data.path());
-        if let Some(registry) = &registry {
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(place.arguments());
+        if let Some(registry) = &place.registry {
             command.arg("--registry").arg(registry);
         }
         command.env("NO_COLOR", "1").env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null());
@@ -91,7 +127,7 @@ impl Server {
             assert!(gone.is_none(), "the server ended at once, {gone:?}:\n{text}");
             address_in(&text)
         });
-        Self { process: Mutex::new(process), address, data, registry }
+        Self { process: Mutex::new(process), address, place }
     }
 }
 
@@ -109,16 +145,25 @@ fn address_in(log: &str) -> Option<String> {
     Some(address)
 }
 
-/// Runs `afferent admin … --data DIR`; gives what it prints.
-#[track_caller]
-fn admin(data: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_afferent"))
-        .arg("admin")
-        .args(arguments)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "admin {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+impl Place {
+    fn log(&self) -> PathBuf {
+        self.data.path().join("serve.log")
+    }
+
+    fn arguments(&self) -> Vec<OsString> {
+        let mut arguments = vec!["--data".into(), self.data.path().into()];
+        if let Some(database) = &self.database {
+            arguments.extend(["--database".into(), database.into()]);
+        }
+        arguments
+    }
+
+    /// Runs `afferent admin …` on this data; gives what it prints.
+    #[track_caller]
+    fn admin(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_afferent"));
+        let output = command.arg("admin").args(arguments).args(self.arguments()).output().unwrap();
+        assert!(output.status.success(), "admin {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
 }

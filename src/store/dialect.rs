@@ -1,0 +1,142 @@
+//! What differs between the databases and is not in `migrations/`.
+
+use sqlx::migrate::Migrator;
+
+use super::StoreError;
+
+/// A database this server has code for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Dialect {
+    /// A file, written by one process.
+    Sqlite,
+    /// A server, shared by any number of processes.
+    Postgres,
+}
+
+/// What a pool of connections is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Role {
+    Write,
+    Read,
+}
+
+const SQLITE_SETTINGS: &str = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON; \
+    PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
+
+/// Every statement here is a few look-ups in indexes made for it. So it takes longer to compile than to run; and a plan made
+/// and kept while a table was almost empty must not be to read it from end to end.
+const POSTGRES_SETTINGS: &str = "SET jit = off; SET enable_seqscan = off; SET random_page_cost = 1.1";
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+impl Dialect {
+    /// The database of a URL.
+    pub(in crate::store) fn of(url: &str) -> Result<Self, StoreError> {
+        match url.split_once(':') {
+            Some(("sqlite", _)) => Ok(Self::Sqlite),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres),
+            // What follows the scheme may hold a password.
+            scheme => Err(StoreError::UnknownDatabase(scheme.map_or("it", |(scheme, _)| scheme).to_owned())),
+        }
+    }
+
+    pub(in crate::store) fn migrator(self) -> &'static Migrator {
+        match self {
+            Self::Sqlite => &SQLITE,
+            Self::Postgres => &POSTGRES,
+        }
+    }
+
+    /// The URL the driver opens.
+    pub(in crate::store) fn address(self, url: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{url}?mode=rwc"),
+            Self::Postgres => url.to_owned(),
+        }
+    }
+
+    /// Connections, and the seconds a caller waits for one.
+    ///
+    /// SQLite has one writer, and whoever waits for it waits for a transaction. A PostgreSQL that is away is waited for
+    /// only so long that a sender is soon told to come back.
+    pub(in crate::store) fn pool(self, role: Role) -> (u32, u64) {
+        match (self, role) {
+            (Self::Sqlite, Role::Write) => (1, 30),
+            (Self::Sqlite, Role::Read) => (4, 30),
+            (Self::Postgres, Role::Write) => (4, 4),
+            (Self::Postgres, Role::Read) => (8, 4),
+        }
+    }
+
+    /// What every new connection is told.
+    ///
+    /// Both write what was committed to the disk before they say so: an acknowledged packet is never lost.
+    pub(in crate::store) fn settings(self, role: Role) -> &'static [&'static str] {
+        match (self, role) {
+            (Self::Sqlite, Role::Write) => &[SQLITE_SETTINGS, "PRAGMA synchronous=FULL"],
+            (Self::Sqlite, Role::Read) => &[SQLITE_SETTINGS, "PRAGMA query_only=ON"],
+            // A process that hangs in a transaction must not keep others from its streams for long.
+            (Self::Postgres, Role::Write) => {
+                &[POSTGRES_SETTINGS, "SET synchronous_commit = on", "SET idle_in_transaction_session_timeout = '30s'"]
+            }
+            (Self::Postgres, Role::Read) => &[POSTGRES_SETTINGS, "SET default_transaction_read_only = on"],
+        }
+    }
+
+    /// How a transaction that writes starts.
+    ///
+    /// In SQLite it takes the write lock at once and waits for it: `admin` may be writing to the same file. A transaction
+    /// that reads first and asks for the lock later is refused when somebody wrote in between.
+    pub(in crate::store) fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// What makes a transaction the only one that numbers rows; nothing where only one writes anyway.
+    ///
+    /// Positions in the journal, streams and quarantined packets are numbered `MAX + 1` under this lock, not by a
+    /// sequence. Sequences hand numbers out before the commit, so a reader could see 8 while 7 is still being written,
+    /// go on from 8, and never see 7. PostgreSQL makes a commit visible before it releases the transaction's locks, so
+    /// here every lower number is visible before a higher one exists: reading on from the last position skips nothing. It
+    /// costs little, because one transaction carries what many senders sent meanwhile. An advisory lock rather than a
+    /// counter row: nothing is written for it, and readers and `VACUUM` have no dead rows to pass by.
+    pub(in crate::store) fn numbering(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT pg_advisory_xact_lock(7018409655200476788)"),
+        }
+    }
+
+    /// What makes a transaction the only one that brings contributions of a patient (`$1`) together; nothing where only one
+    /// writes anyway. Of two that did not see each other's contribution, neither would give what both give together.
+    pub(in crate::store) fn meeting(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT pg_advisory_xact_lock(hashtext($1))"),
+        }
+    }
+
+    /// Whether other processes may be at work on it.
+    pub(in crate::store) fn is_shared(self) -> bool {
+        self == Self::Postgres
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_its_database_and_is_not_repeated() {
+        assert_eq!(Dialect::of("sqlite:/a/b.db").unwrap(), Dialect::Sqlite);
+        for url in ["postgres://u:secret@h/d", "postgresql://h/d"] {
+            assert_eq!(Dialect::of(url).unwrap(), Dialect::Postgres);
+        }
+        for url in ["mysql://u:secret@h/d", "u=secret", ""] {
+            assert!(!Dialect::of(url).unwrap_err().to_string().contains("secret"), "{url}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Checkpoints: with their resources or not at all.
+
+use super::{ALONE, commit, entry, key};
+use crate::store::fixture::{store, tenant};
+use crate::store::search::{Search, Sort};
+use crate::store::{Lease, Store};
+
+/// A stream this process may commit to.
+async fn lease(store: &Store) -> Lease {
+    let stream = store.stream_id(&key("d", "s")).await.unwrap();
+    if !store.is_shared() {
+        return Lease::sole(stream);
+    }
+    super::lease::link(store, "d").await;
+    store.holder().tend(0).await.unwrap().into_iter().next().unwrap()
+}
+
+#[tokio::test]
+async fn the_newest_checkpoint_before_a_packet_is_found() {
+    let (_directory, store) = store().await;
+    let lease = lease(&store).await;
+    let done = store.commit((1..=20).map(|n| commit(lease, n * 10, "60")).collect(), ALONE).await.unwrap();
+    assert_eq!((done.upserted.created, done.refused), (20, 0));
+    let found = |before| {
+        let store = store.clone();
+        async move { store.checkpoint(lease.stream, before).await.unwrap().map(|c| c.sequence) }
+    };
+    assert_eq!((found(None).await, found(Some(155)).await, found(Some(199)).await), (Some(200), Some(150), Some(190)));
+    // The newest eight are kept, and the hourly ones: 60 minutes in is one.
+    assert_eq!((found(Some(129)).await, found(Some(59)).await), (Some(120), None));
+
+    let done = store.commit(vec![commit(lease, 150, "60"), commit(lease, 160, "61")], ALONE).await.unwrap();
+    assert_eq!((done.upserted.unchanged, done.upserted.updated), (1, 1));
+    assert_eq!(found(None).await, Some(160), "nothing is left from after where it was taken back to");
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_leaves_nothing() {
+    let (_directory, store) = store().await;
+    let lease = lease(&store).await;
+    let mut bad = commit(lease, 20, "60");
+    bad.checkpoint.stream = 4711; // there is no such stream
+    assert!(store.commit(vec![commit(lease, 10, "60"), bad], ALONE).await.is_err());
+    assert_eq!(store.checkpoint(lease.stream, None).await.unwrap(), None);
+    let all = Search { kind: "Observation".to_owned(), count: 9, sort: Vec::<Sort>::new(), ..Search::default() };
+    assert!(store.search(&tenant("a"), &all).await.unwrap().matches.is_empty());
+}
+
+#[tokio::test]
+async fn late_and_unfinished_streams_are_told() {
+    let (_directory, store) = store().await;
+    let lease = lease(&store).await;
+    if !store.is_shared() {
+        super::lease::link(&store, "d").await;
+    }
+    store.append(&[entry(lease.stream, 1, b"x"), entry(lease.stream, 3, b"x")]).await.unwrap();
+    assert_eq!(store.unfinished().await.unwrap(), [lease.stream]);
+    let mut done = commit(lease, 4, "60");
+    done.checkpoint.position = 2;
+    store.commit(vec![done], ALONE).await.unwrap();
+    assert!(store.unfinished().await.unwrap().is_empty());
+    assert_eq!(store.late(lease.stream, 2, 4).await.unwrap(), None);
+    store.append(&[entry(lease.stream, 2, b"x")]).await.unwrap();
+    assert_eq!(store.late(lease.stream, 2, 4).await.unwrap(), Some(2));
+    assert_eq!(store.unfinished().await.unwrap(), [lease.stream]);
+}
