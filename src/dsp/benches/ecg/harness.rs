@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 #[expect(dead_code, reason = "benches need the signal alone")]
-#[path = "../../examples/ecg_score/wfdb.rs"]
+#[path = "wfdb.rs"]
 mod wfdb;
 
 type AnyError = Box<dyn std::error::Error>;
