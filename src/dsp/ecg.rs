@@ -1,6 +1,6 @@
 //! Streaming R-peak detector for one ECG lead.
 //!
-//! Samples go in, beats come out about 40 ms after their R peak (99 % within 150 ms), and the answer does not depend on how the samples were
+//! Samples go in, beats come out about 50 ms after their R peak (99 % within 150 ms), and the answer does not depend on how the samples were
 //! cut into calls. The way of a sample:
 //!
 //! 1. `front`: boxcar decimation to 125-250 Hz (one internal rate for all devices), bridging of short dropouts.

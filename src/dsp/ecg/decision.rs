@@ -16,6 +16,7 @@ use super::quality::Meter;
 use super::score::Evidence;
 use super::templates::{Likeness, Templates};
 use judging::LIKELY_S;
+use rising::Owed;
 use serde::{Deserialize, Serialize};
 
 /// Two ventricular depolarisations are never closer than this, in seconds.
@@ -88,8 +89,10 @@ pub(super) struct Decision {
     last_sure: bool,
     /// Until when humps are not trusted before they have ended: something doubtful was seen.
     wary_until: u64,
-    /// A beat was emitted while its hump was still rising: the seconds from the beat before it.
+    /// A beat was taken while its hump was still rising: the seconds from the beat before it.
     rising_taken: Option<f32>,
+    /// That beat, until it is emitted.
+    owed: Option<Owed>,
     /// When levels are learned anew unless a beat comes.
     silent_until: u64,
     /// When a pending hump is next to be looked at.
@@ -110,6 +113,7 @@ impl Decision {
             last_sure: false,
             wary_until: 0,
             rising_taken: None,
+            owed: None,
             silent_until: (f64::from(SILENCE_S) * rate_hz) as u64,
             due: 0,
             after_gap: false,
@@ -143,6 +147,7 @@ impl Decision {
         } else if moment.rising && self.stands_out(moment) {
             self.take_rising(moment, beats);
         }
+        self.settle(moment, beats);
         if moment.tick >= self.due {
             self.review(&Context { now: moment.tick, bands: moment.bands }, beats);
         }
@@ -170,6 +175,7 @@ impl Decision {
 
     /// The end of the stream, or of a stretch of it.
     pub(super) fn flush(&mut self, bands: &Bands, beats: &mut Vec<DetectedBeat>) {
+        self.settle_unseen(beats);
         if !self.levels.known() {
             self.end_learning();
         }

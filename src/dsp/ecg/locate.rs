@@ -3,10 +3,14 @@
 use super::history::History;
 use serde::{Deserialize, Serialize};
 
-/// The R peak is looked for this far around the hump, and counts the less the farther off it is.
+/// The R peak is looked for this far around the hump, and counts the less the farther off it is: at the end of the
+/// reach, half.
 const REACH_S: f64 = 0.078;
-/// Heights are counted from the mean of the signal from this long before the hump until a third of it.
-const WING_S: f64 = 0.15;
+const FARTHEST_WEIGHT: f32 = 0.5;
+/// The signal is smoothed over this long: less than a narrow R wave, more than a notch or a quantization step.
+const SMOOTHING_S: f64 = 0.014;
+/// Heights are counted from the mean of the signal so far on both sides of the hump, where no T wave is yet.
+const WING_S: f64 = 0.1;
 /// An R wave is positive: a negative deflection takes its place only when it is clearly the larger one.
 const NEGATIVE_WEIGHT: f32 = 0.85;
 /// Ring length: reach, wing, and the delay of the envelope.
@@ -19,6 +23,8 @@ pub(super) struct Locator {
     span: usize,
     reach: usize,
     wing: usize,
+    /// Samples on each side that a sample is smoothed with.
+    smoothing: usize,
     /// One over a little more than the reach: how much a sample's distance from the hump counts.
     per_reach: f32,
 }
@@ -28,7 +34,8 @@ impl Locator {
         let span = (SPAN_S * rate_hz).ceil() as usize;
         let reach = (REACH_S * rate_hz).round() as usize;
         let wing = (WING_S * rate_hz).round() as usize;
-        Self { history: History::new(span), span, reach, wing, per_reach: 1.0 / (reach + 1) as f32 }
+        let smoothing = (SMOOTHING_S * rate_hz / 2.0).round() as usize;
+        Self { history: History::new(span), span, reach, wing, smoothing, per_reach: 1.0 / (reach + 1) as f32 }
     }
 
     /// How far from a hump its R peak may lie, in samples.
@@ -49,22 +56,29 @@ impl Locator {
         let samples = self.history.latest();
         let age = (end as f64 - 1.0 - centre).round().max(0.0) as usize;
         let Some(middle) = (self.span - 1).checked_sub(age) else { return centre };
-        let first = middle.saturating_sub(self.reach).max(1);
-        let last = (middle + self.reach).min(self.span - 2);
-        let level = mean(&samples[middle.saturating_sub(self.wing)..(middle + self.wing).min(self.span)]);
+        let smoothing = self.smoothing;
+        let first = middle.saturating_sub(self.reach).max(smoothing + 1);
+        let last = (middle + self.reach).min(self.span - 2 - smoothing);
+        if first > last {
+            return centre;
+        }
+        let width = 2 * smoothing + 1;
+        let level =
+            mean(&samples[middle.saturating_sub(self.wing)..(middle + self.wing).min(self.span)]) * width as f32;
         let (mut best, mut highest) = (middle, f32::NEG_INFINITY);
-        for (i, &sample) in samples.iter().enumerate().take(last + 1).skip(first) {
-            let height = (sample - level).max((level - sample) * NEGATIVE_WEIGHT);
+        let mut sum: f32 = samples[first - smoothing - 1..first + smoothing].iter().sum();
+        for i in first..=last {
+            sum += samples[i + smoothing] - samples[i - smoothing - 1];
+            let height = (sum - level).max((level - sum) * NEGATIVE_WEIGHT);
             let distance = (i as f32 - middle as f32) * self.per_reach;
-            let prominence = height * (1.0 - distance * distance);
+            let prominence = height * (1.0 - (1.0 - FARTHEST_WEIGHT) * distance * distance);
             if prominence > highest {
                 (best, highest) = (i, prominence);
             }
         }
-        if best == 0 || best + 1 >= self.span {
-            return centre;
-        }
-        let offset = vertex(samples[best - 1], samples[best], samples[best + 1]);
+        let best = best.clamp(first, last);
+        let around = |i: usize| -> f32 { samples[i - smoothing..=i + smoothing].iter().sum() };
+        let offset = vertex(around(best - 1), around(best), around(best + 1));
         end as f64 - self.span as f64 + best as f64 + offset
     }
 }
