@@ -58,10 +58,16 @@ fn expected_census() -> BTreeMap<String, usize> {
     let mut expected: BTreeMap<String, usize> = BTreeMap::new();
     expected.insert("ecg".to_owned(), windows(60.0, 1e-9));
     expected.insert("rr-interval".to_owned(), windows(60.0, 1e-9));
-    expected.insert("heart-rate".to_owned(), windows(60.0, 0.5));
-    for statistic in ["sdnn", "rmssd", "pnn50", "lf", "hf", "lf-hf", "autonomic-state"] {
+    for minute in ["heart-rate", "rhythm", "af-burden", "rate-state"] {
+        expected.insert(minute.to_owned(), windows(60.0, 0.5));
+    }
+    const TIME: [&str; 5] = ["sdnn", "rmssd", "pnn50", "sdsd", "autonomic-state"];
+    const FREQUENCY: [&str; 7] = ["vlf", "lf", "hf", "lf-hf", "lf-nu", "hf-nu", "total-power"];
+    const SHAPE: [&str; 4] = ["sd1", "sd2", "sample-entropy", "dfa-alpha1"];
+    for statistic in TIME.iter().chain(&FREQUENCY).chain(&SHAPE) {
         expected.insert(format!("hrv-{statistic}"), windows(300.0, 0.5));
     }
+    expected.insert("hrv-triangular-index".to_owned(), windows(1200.0, 0.5));
     expected
 }
 

@@ -4,7 +4,7 @@ mod figures;
 mod strips;
 
 use afferent_dsp::ecg::{self, BeatDetector};
-use afferent_dsp::evaluate::{LEARNING_PERIOD_S, Scope, Tally, match_beats};
+use afferent_dsp::evaluate::{LEARNING_PERIOD_S, MATCH_WINDOW_S, Scope, Tally, match_beats};
 
 use super::super::cpu;
 use super::super::read::beats::Reference;
@@ -70,7 +70,7 @@ impl Task for RPeaks {
             .then(|| judge(&lead, &case.reference, &reference, &detected, LEARNING_PERIOD_S * lead.rate_hz));
         Ok(Outcome {
             strips: strips::worst(&record.name, &lead, &reference, &detected, settled.as_ref().unwrap_or(&whole)),
-            lags_ms: emission_lags_ms(&lead, &case.reference)?,
+            lags_ms: emission_lags_ms(&lead, &case.reference, &reference)?,
             lead: lead.name,
             annotator: case.reference.annotator.clone(),
             whole,
@@ -98,20 +98,32 @@ fn timed(lead: &Lead) -> Result<(Vec<f64>, f64), String> {
     Ok((beats.iter().map(|beat| beat.sample).collect(), cpu::time_s() - begin))
 }
 
+/// The number of an ascending list nearest to `to`; infinite if there is none.
+fn nearest(sorted: &[f64], to: f64) -> f64 {
+    let after = sorted.partition_point(|&x| x < to);
+    let around = sorted.get(after.saturating_sub(1)..(after + 1).min(sorted.len())).unwrap_or_default();
+    around.iter().copied().min_by(|a, b| (a - to).abs().total_cmp(&(b - to).abs())).unwrap_or(f64::INFINITY)
+}
+
 fn judge(lead: &Lead, about: &Reference, reference: &[f64], detected: &[f64], from: f64) -> Tally {
     let excluded = about.flutter_s.iter().map(|(a, b)| (a * lead.rate_hz, b * lead.rate_hz)).collect();
     match_beats(reference, detected, lead.rate_hz, &Scope { from, excluded })
 }
 
-/// Sample by sample, so that every beat is seen the moment it comes out.
-fn emission_lags_ms(lead: &Lead, about: &Reference) -> Result<Vec<f64>, String> {
+/// From each reference beat to the sample with which it came out, where EC57 counts. Sample by sample, so that every beat
+/// is seen the moment it comes out.
+fn emission_lags_ms(lead: &Lead, about: &Reference, reference: &[f64]) -> Result<Vec<f64>, String> {
     let (mut detector, mut beats, mut lags) = (detector(lead)?, Vec::new(), Vec::new());
+    let learning = LEARNING_PERIOD_S * lead.rate_hz;
+    let from = if lead.samples.len() as f64 > learning { learning } else { 0.0 };
+    let is_flutter = |at: f64| about.flutter_s.iter().any(|(from, to)| (*from..*to).contains(&(at / lead.rate_hz)));
     for (position, sample) in lead.samples.iter().enumerate() {
         detector.push(std::slice::from_ref(sample), &mut beats);
         for beat in beats.drain(..) {
-            let at_s = beat.sample / lead.rate_hz;
-            if !about.flutter_s.iter().any(|(from, to)| (*from..*to).contains(&at_s)) {
-                lags.push((position as f64 - beat.sample) / lead.rate_hz * 1000.0);
+            let annotated = nearest(reference, beat.sample);
+            let is_match = (annotated - beat.sample).abs() <= MATCH_WINDOW_S * lead.rate_hz;
+            if is_match && annotated >= from && !is_flutter(annotated) {
+                lags.push((position as f64 - annotated) / lead.rate_hz * 1000.0);
             }
         }
     }
