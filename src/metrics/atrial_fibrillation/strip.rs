@@ -17,8 +17,8 @@ const SIDE_BINS: i32 = 8;
 const JITTER: f64 = 1e-3;
 
 /// Fitted by `examples/fit_rhythm` on strips of the CinC 2017 challenge: fibrillation against normal, other and noisy.
-const BIAS: f64 = -32.990;
-const WEIGHTS: [f64; STRIP_FEATURES] = [1.476, -3.461, 0.914, 33.308, -4.671];
+const BIAS: f64 = -33.423;
+const WEIGHTS: [f64; STRIP_FEATURES] = [1.493, -3.500, 0.880, 33.652, -4.695];
 
 /// What [`strip_probability`] weighs, None with fewer than [`MIN_STRIP_INTERVALS`] usable intervals:
 ///
