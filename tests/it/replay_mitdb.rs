@@ -51,6 +51,11 @@ fn replay(client: &Client, record: &Path) {
     println!("mitdb/101 replayed and queryable in {:.2} s", begin.elapsed().as_secs_f64());
 }
 
+/// The statistics of a five-minute window.
+const TIME: [&str; 5] = ["sdnn", "rmssd", "pnn50", "sdsd", "autonomic-state"];
+const FREQUENCY: [&str; 7] = ["vlf", "lf", "hf", "lf-hf", "lf-nu", "hf-nu", "total-power"];
+const SHAPE: [&str; 4] = ["sd1", "sd2", "sample-entropy", "dfa-alpha1"];
+
 /// What the windows say: a waveform and its intervals for every minute that has samples, a rate for every minute that is
 /// at least half there, variability for every five minutes that are.
 fn expected_census() -> BTreeMap<String, usize> {
@@ -61,9 +66,6 @@ fn expected_census() -> BTreeMap<String, usize> {
     for minute in ["heart-rate", "rhythm", "af-burden", "rate-state"] {
         expected.insert(minute.to_owned(), windows(60.0, 0.5));
     }
-    const TIME: [&str; 5] = ["sdnn", "rmssd", "pnn50", "sdsd", "autonomic-state"];
-    const FREQUENCY: [&str; 7] = ["vlf", "lf", "hf", "lf-hf", "lf-nu", "hf-nu", "total-power"];
-    const SHAPE: [&str; 4] = ["sd1", "sd2", "sample-entropy", "dfa-alpha1"];
     for statistic in TIME.iter().chain(&FREQUENCY).chain(&SHAPE) {
         expected.insert(format!("hrv-{statistic}"), windows(300.0, 0.5));
     }
