@@ -151,7 +151,7 @@ impl Chain {
             let room = timeline.index_at(boundary).saturating_sub(index).max(1) as usize;
             let (piece, after) = rest.split_at((room * dimensions).min(rest.len()));
             let present = piece.chunks(dimensions).filter(|v| v.iter().any(|v| v.is_finite())).count() as u64;
-            for lane in self.lanes.iter_mut().chain(self.watches.iter_mut().map(|w| &mut w.lane)) {
+            for lane in every(&mut self.lanes, &mut self.watches) {
                 lane.add(at, packet, present);
             }
             for stage in stages.iter_mut() {
@@ -182,7 +182,7 @@ impl Chain {
             let beat = Beat { at: beat.at.max(until.plus(1)), ..*beat };
             *until = beat.at;
             beats.push_back(beat);
-            for lane in self.lanes.iter_mut().chain(self.watches.iter_mut().map(|w| &mut w.lane)) {
+            for lane in every(&mut self.lanes, &mut self.watches) {
                 lane.add(beat.at, packet, 1);
             }
             self.watches.iter_mut().for_each(|w| w.push(&beat));
@@ -421,11 +421,16 @@ fn lanes(mut seconds: Vec<u32>) -> Vec<Lane> {
     seconds.into_iter().map(Lane::new).collect()
 }
 
+/// The lanes of rows that compute from whole windows, and those of the watches.
+fn every<'a>(lanes: &'a mut [Lane], watches: &'a mut [Watch]) -> impl Iterator<Item = &'a mut Lane> {
+    lanes.iter_mut().chain(watches.iter_mut().map(|w| &mut w.lane))
+}
+
 /// Moves the detectors' running quality into the open windows.
 fn weigh_quality(stages: &mut [Stage], lanes: &mut [Lane], watches: &mut [Watch], unweighed: &mut u64) {
     let weight = std::mem::take(unweighed) as f64;
     let Some(index) = stages.first_mut().and_then(|stage| stage.detector.take_quality()) else { return };
-    for lane in lanes.iter_mut().chain(watches.iter_mut().map(|w| &mut w.lane)) {
+    for lane in every(lanes, watches) {
         lane.add_quality(index, weight);
     }
 }

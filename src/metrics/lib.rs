@@ -1,4 +1,5 @@
 //! Derived metrics.
+mod median;
 pub mod autonomic_state;
 pub mod hrv;
 pub mod pulse_rate;

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::median::median;
+
 /// Changes whenever the same beats and pulses could give other times.
 pub const VERSION: &str = "1.0.0";
 
@@ -130,12 +132,6 @@ pub fn summarize(arrivals: &[Arrival], beats: usize) -> Option<Summary> {
     let median_ms = median(near.iter().copied())?;
     let spread_ms = median(near.iter().map(|ms| (ms - median_ms).abs()))?;
     Some(Summary { median_ms, spread_ms, quality: (near.len() as f64 / beats.max(1) as f64).min(1.0) })
-}
-
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied()
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 use afferent_dsp::ppg::DetectedPulse;
 use serde::{Deserialize, Serialize};
 
+use crate::median::median;
+
 pub mod camera;
 
 /// Changes whenever the same samples could give another saturation.
@@ -89,8 +91,8 @@ pub fn ratio_of_ratios(red: &[f32], infrared: &[f32], rate_hz: f64, pulses: &[De
     }
     let quality = agreeing.iter().map(|beat| beat.correlation).sum::<f64>() / beats.len() as f64;
     Some(RatioOfRatios {
-        ratio: median(agreeing.iter().map(|beat| beat.ratio)),
-        perfusion_percent: median(agreeing.iter().map(|beat| beat.perfusion_percent)),
+        ratio: median(agreeing.iter().map(|beat| beat.ratio))?,
+        perfusion_percent: median(agreeing.iter().map(|beat| beat.perfusion_percent))?,
         quality: quality.clamp(0.0, 1.0),
     })
 }
@@ -132,12 +134,6 @@ fn pulsation(samples: &[f32]) -> Option<Vec<f64>> {
 fn principal_slope(rr: f64, ii: f64, ri: f64) -> f64 {
     let half = (rr - ii) / 2.0;
     (half + (half * half + ri * ri).sqrt()) / ri
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

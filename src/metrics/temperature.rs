@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::median::median;
+
 /// Changes whenever the same samples could give other values.
 pub const VERSION: &str = "1.0.0";
 
@@ -72,16 +74,11 @@ impl Smoother {
     }
 
     fn is_outlier(&self, value: f64) -> bool {
-        let middle = median(self.recent.iter().copied());
-        let deviation = TO_DEVIATION * median(self.recent.iter().map(|recent| (recent - middle).abs()));
+        let middle = median(self.recent.iter().copied()).unwrap_or(f64::NAN);
+        let distances = self.recent.iter().map(|recent| (recent - middle).abs());
+        let deviation = TO_DEVIATION * median(distances).unwrap_or(f64::NAN);
         (value - middle).abs() > OUTLYING * deviation.max(self.least_step)
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

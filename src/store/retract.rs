@@ -40,10 +40,7 @@ pub(super) async fn retracted(
         let Some(row) = sql.query().fetch_optional(&mut **tx).await? else { continue };
         let mut element = whole(kind, &row.try_get::<Vec<u8>, _>(0)?)?;
         let Ok(id) = ResourceId::new(id) else { continue };
-        element.insert("id".to_owned(), make::text(id.as_str()).ok_or(StoreError::Damaged { what: "id" })?);
-        if let Some(status) = make::text("entered-in-error") {
-            element.insert("status".to_owned(), status);
-        }
+        element.extend(make::element([("status", make::text("entered-in-error"))]));
         retracted.push(Resource { kind: kind.to_owned(), id, element });
     }
     Ok(retracted)

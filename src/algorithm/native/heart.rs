@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use afferent_metrics::atrial_fibrillation::MIN_BURDEN_S;
-use afferent_metrics::hrv::{self, NnInterval};
-use afferent_metrics::rr::{self, Kind, RrInterval};
+use afferent_metrics::hrv::{self, FrequencyDomain, NnInterval, TimeDomain};
+use afferent_metrics::rr::{self, Correction, Kind, RrInterval};
 use afferent_metrics::{autonomic_state, heart_rate};
 
 use super::follower::NORMAL_RATE;
 use super::{Computed, MIN_COVERAGE, WindowView, per_minute};
-use crate::signal::{AbsentReason, Beat, Value};
+use crate::signal::{AbsentReason, Beat, Quality, Value};
 
-/// HRV of five minutes needs most of them (Task Force 1996: 5-minute recordings).
-const MIN_HRV_COVERAGE: f64 = 0.8;
+/// Variability over a window needs most of it (Task Force 1996: 5-minute recordings).
+const MIN_VARIABILITY_COVERAGE: f64 = 0.8;
 /// Share of a window in fibrillation from which the window counts as fibrillation.
 const MOSTLY: f64 = 0.5;
 
@@ -28,20 +28,48 @@ pub(super) fn heart_rate(window: &WindowView<'_>) -> Vec<Computed> {
     per_minute("heart-rate", window, rate.map(|r| (r.per_minute, 1.0 - r.corrected)))
 }
 
-pub(super) fn variability(window: &WindowView<'_>) -> Vec<Computed> {
-    if window.coverage < MIN_COVERAGE {
-        return Vec::new();
+/// The corrected intervals of a window that variability is computed from.
+pub(super) struct Corrected {
+    correction: Correction,
+    /// Their lengths, in ms; none when too little of the window is there for its variability.
+    pub(super) nn_ms: Option<Vec<f64>>,
+    quality: Quality,
+}
+
+impl Corrected {
+    /// None for a window nothing can be said about.
+    pub(super) fn of(window: &WindowView<'_>) -> Option<Self> {
+        if window.coverage < MIN_COVERAGE {
+            return None;
+        }
+        let correction = rr::correct(&intervals(window.beats));
+        let nn_ms = (window.coverage >= MIN_VARIABILITY_COVERAGE).then(|| correction.nn_ms());
+        // A corrected interval is a guess: the more of them, the less the statistic is worth.
+        let quality = window.quality.times(1.0 - correction.share());
+        Some(Self { correction, nn_ms, quality })
     }
-    let correction = rr::correct(&intervals(window.beats));
-    let nn: Vec<NnInterval> = correction.intervals.iter().map(|i| NnInterval { at_s: i.time_s, ms: i.ms }).collect();
-    let enough = window.coverage >= MIN_HRV_COVERAGE;
-    let nn_ms = correction.nn_ms();
-    let time = enough.then(|| hrv::time_domain(&nn_ms)).flatten();
-    let frequency = enough.then(|| hrv::frequency_domain(&nn)).flatten();
+
+    pub(super) fn time_domain(&self) -> Option<TimeDomain> {
+        self.nn_ms.as_deref().and_then(hrv::time_domain)
+    }
+
+    fn frequency_domain(&self) -> Option<FrequencyDomain> {
+        self.nn_ms.as_ref()?;
+        let intervals = self.correction.intervals.iter();
+        hrv::frequency_domain(&intervals.map(|i| NnInterval { at_s: i.time_s, ms: i.ms }).collect::<Vec<_>>())
+    }
+
+    pub(super) fn quantity(&self, signal: &'static str, value: Option<f64>) -> Computed {
+        Computed::quantity(signal, value, AbsentReason::Unknown, self.quality)
+    }
+}
+
+pub(super) fn variability(window: &WindowView<'_>) -> Vec<Computed> {
+    let Some(corrected) = Corrected::of(window) else { return Vec::new() };
+    let (time, frequency) = (corrected.time_domain(), corrected.frequency_domain());
+    let nn_ms = corrected.nn_ms.as_deref();
     let state = time.as_ref().zip(frequency.as_ref()).and_then(|(t, f)| autonomic_state::classify(t, f));
-    // A corrected interval is a guess: the more of them, the less the statistic is worth.
-    let quality = window.quality.times(1.0 - correction.share());
-    let quantity = |signal, value| Computed::quantity(signal, value, AbsentReason::Unknown, quality);
+    let quantity = |signal, value| corrected.quantity(signal, value);
     let state = state.map_or(Value::Absent(AbsentReason::Unknown), |(_, s)| Value::Concept(s.code().to_owned()));
     vec![
         quantity("hrv-sdnn", time.as_ref().map(|t| t.sdnn)),
@@ -57,22 +85,17 @@ pub(super) fn variability(window: &WindowView<'_>) -> Vec<Computed> {
         quantity("hrv-hf-nu", frequency.as_ref().map(|f| f.hf_nu)),
         quantity("hrv-sd1", time.as_ref().map(|t| t.sd1)),
         quantity("hrv-sd2", time.as_ref().map(|t| t.sd2)),
-        quantity("hrv-sample-entropy", enough.then(|| hrv::sample_entropy(&nn_ms)).flatten()),
-        quantity("hrv-dfa-alpha1", enough.then(|| hrv::dfa_alpha1(&nn_ms)).flatten()),
-        Computed::new("hrv-autonomic-state", state, quality),
+        quantity("hrv-sample-entropy", nn_ms.and_then(hrv::sample_entropy)),
+        quantity("hrv-dfa-alpha1", nn_ms.and_then(hrv::dfa_alpha1)),
+        Computed::new("hrv-autonomic-state", state, corrected.quality),
     ]
 }
 
 /// The triangular index needs twenty minutes, so it has a window of its own.
 pub(super) fn geometric_variability(window: &WindowView<'_>) -> Vec<Computed> {
-    if window.coverage < MIN_COVERAGE {
-        return Vec::new();
-    }
-    let correction = rr::correct(&intervals(window.beats));
-    let enough = window.coverage >= MIN_HRV_COVERAGE;
-    let index = enough.then(|| hrv::time_domain(&correction.nn_ms())).flatten().and_then(|t| t.triangular_index);
-    let quality = window.quality.times(1.0 - correction.share());
-    vec![Computed::quantity("hrv-triangular-index", index, AbsentReason::Unknown, quality)]
+    let Some(corrected) = Corrected::of(window) else { return Vec::new() };
+    let index = corrected.time_domain().and_then(|t| t.triangular_index);
+    vec![corrected.quantity("hrv-triangular-index", index)]
 }
 
 /// Whether the window's beats come from fibrillating atria, for how much of its time, and where that began and ended.
@@ -123,7 +146,7 @@ fn events(window: &WindowView<'_>) -> Vec<Computed> {
 }
 
 /// The intervals of a window as the metrics take them.
-pub(super) fn intervals(beats: &[Beat]) -> Vec<RrInterval> {
+fn intervals(beats: &[Beat]) -> Vec<RrInterval> {
     let mut after_gap = false;
     let mut intervals = Vec::with_capacity(beats.len());
     for beat in beats {

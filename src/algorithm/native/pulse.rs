@@ -2,19 +2,16 @@
 
 use afferent_dsp::ppg::DetectedPulse;
 use afferent_metrics::spo2::{self, Calibration};
-use afferent_metrics::{hrv, pulse_arrival_time, pulse_perfusion, pulse_rate as metric, rr};
+use afferent_metrics::{pulse_arrival_time, pulse_perfusion, pulse_rate as metric};
 
 use super::detector::INFRARED;
+use super::heart::Corrected;
 use super::{Computed, MIN_COVERAGE, WindowView, per_minute};
 use crate::algorithm::composite::Part;
 use crate::signal::{AbsentReason, Quality, SampleBlock, Value};
 
-/// Pulse rate variability of five minutes needs most of them, as heart rate variability does.
-const MIN_PRV_COVERAGE: f64 = 0.8;
-
 pub(super) fn pulse_rate(window: &WindowView<'_>) -> Vec<Computed> {
-    let rate = metric::pulse_rate(&pulses_in_seconds(window), 1.0);
-    let mut computed = per_minute("pulse-rate", window, rate.map(|r| (r.per_minute, r.quality)));
+    let mut computed = rate(window);
     if window.beats.iter().any(|b| b.interval_ms.is_some()) {
         computed.push(Computed::new("pulse-interval", Value::Beats(window.beats.to_vec()), window.quality));
     }
@@ -24,22 +21,19 @@ pub(super) fn pulse_rate(window: &WindowView<'_>) -> Vec<Computed> {
 /// Statistics of the intervals between pulses. Not quite those of R-R intervals: the pulse's transit time varies too
 /// (Schäfer and Vagedes 2013, doi:10.1016/j.ijcard.2012.03.119), so they have codes of their own.
 pub(super) fn variability(window: &WindowView<'_>) -> Vec<Computed> {
-    if window.coverage < MIN_COVERAGE {
-        return Vec::new();
-    }
-    let correction = rr::correct(&super::heart::intervals(window.beats));
-    let time = (window.coverage >= MIN_PRV_COVERAGE).then(|| hrv::time_domain(&correction.nn_ms())).flatten();
-    let quality = window.quality.times(1.0 - correction.share());
-    let quantity = |signal, value| Computed::quantity(signal, value, AbsentReason::Unknown, quality);
-    vec![quantity("prv-sdnn", time.as_ref().map(|t| t.sdnn)), quantity("prv-rmssd", time.as_ref().map(|t| t.rmssd))]
+    let Some(corrected) = Corrected::of(window) else { return Vec::new() };
+    let time = corrected.time_domain();
+    vec![
+        corrected.quantity("prv-sdnn", time.as_ref().map(|t| t.sdnn)),
+        corrected.quantity("prv-rmssd", time.as_ref().map(|t| t.rmssd)),
+    ]
 }
 
 /// Oxygen saturation, perfusion index and pulse rate from red and infrared light.
 ///
 /// Without the sensor's curve there is no saturation: a curve of another sensor would give a wrong one.
 pub(super) fn saturation(window: &WindowView<'_>) -> Vec<Computed> {
-    let rate = metric::pulse_rate(&pulses_in_seconds(window), 1.0);
-    let mut computed = per_minute("pulse-rate", window, rate.map(|r| (r.per_minute, r.quality)));
+    let mut computed = rate(window);
     let Some(block) = window.samples.filter(|_| window.coverage >= MIN_COVERAGE) else { return computed };
     let (red, infrared, pulses) = (block.channel(1 - INFRARED), block.channel(INFRARED), pulses_in(window, block));
     let found = window.calibration.and_then(|curve| {
@@ -66,10 +60,10 @@ pub(super) fn arrival(parts: &[&Part]) -> Vec<Computed> {
     vec![Computed::quantity("pulse-arrival-time", median, AbsentReason::Error, Quality::new(quality))]
 }
 
-/// The window's pulses, counted in seconds from the first.
-fn pulses_in_seconds(window: &WindowView<'_>) -> Vec<DetectedPulse> {
-    let Some(first) = window.beats.first() else { return Vec::new() };
-    pulses(window, |at| at.seconds_since(first.at))
+fn rate(window: &WindowView<'_>) -> Vec<Computed> {
+    let first = window.beats.first().map_or(window.interval.start, |b| b.at);
+    let rate = metric::pulse_rate(&pulses(window, |at| at.seconds_since(first)), 1.0);
+    per_minute("pulse-rate", window, rate.map(|r| (r.per_minute, r.quality)))
 }
 
 /// The window's pulses, counted in samples of the block.

@@ -8,7 +8,7 @@ use super::super::folder::Sheet;
 use super::super::read::columns::Columns;
 use super::super::read::waves::beside;
 use super::super::report::{Algorithm, Cell, Findings, Kind, Table, measure};
-use super::super::statistics::{mean, mean_absolute, root_mean_square};
+use super::super::statistics::{mean, mean_absolute, quantile, root_mean_square};
 use super::super::task::{Context, Found, Judged, Task, groups};
 use super::figures::{BIAS, MEAN_ABSOLUTE_ERROR, ROOT_MEAN_SQUARE, bland_altman};
 
@@ -70,8 +70,8 @@ impl Task for CameraSaturationTask {
         oximeter.push(&colours, &mut found);
         let pair = |one: &camera::CameraSaturation| {
             let second = (one.sample / u64::from(rate.get())) as usize;
-            let truth = shown.get(second.checked_sub(HOP_S)?..second)?.iter().flatten().copied();
-            Some((one.percent, median(truth.collect())?))
+            let truth: Vec<f64> = shown.get(second.checked_sub(HOP_S)?..second)?.iter().flatten().copied().collect();
+            (!truth.is_empty()).then(|| (one.percent, quantile(&truth, 0.5)))
         };
         Ok(Outcome { pairs: found.iter().filter_map(pair).collect(), lost: oximeter.is_lost() })
     }
@@ -97,14 +97,9 @@ fn shown(columns: &Columns) -> Vec<Option<f64>> {
     let at = |row: usize| {
         let values = oximeters.iter().filter_map(|values| values.get(row).copied());
         let values: Vec<f64> = values.filter(|v| SHOWN_PERCENT.contains(v)).collect();
-        if values.len() < LEAST_SHOWN { None } else { median(values) }
+        (values.len() >= LEAST_SHOWN).then(|| quantile(&values, 0.5))
     };
     (0..rows).map(at).collect()
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 fn table(judged: &[Judged<Outcome>]) -> Table {

@@ -4,7 +4,6 @@ use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
-#[expect(dead_code, reason = "benches need the signal alone")]
 #[path = "wfdb.rs"]
 mod wfdb;
 
@@ -33,7 +32,7 @@ pub(crate) fn lead() -> Lead {
 fn recorded() -> Option<Lead> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("AFFERENT_SHARED").map_or_else(beside, PathBuf::from);
-    let record = wfdb::read_folder(&shared.join("signals/dev/mitdb")).ok()?.into_iter().next()?;
+    let record = wfdb::first(&shared.join("signals/dev/mitdb")).ok()?;
     Some(Lead { name: format!("mitdb {}", record.name), rate_hz: record.rate_hz, samples: record.signal })
 }
 
