@@ -74,12 +74,13 @@ impl App {
             registry: Arc::clone(&registry),
             config: IngestConfig::default(),
             telemetry: telemetry.clone(),
-            clock: SharedClock(clock),
+            clock: SharedClock(Arc::clone(&clock)),
         };
         let control_state = control::ControlState {
             auth: auth.clone(),
             store: store.clone(),
             pipeline,
+            clock: SharedClock(clock),
             registry: Arc::clone(&registry),
         };
         let conformance = projection::served(&registry).context("ig")?;

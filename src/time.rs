@@ -34,6 +34,11 @@ pub struct Interval {
 pub struct InvalidTime;
 
 impl Instant {
+    /// Before everything.
+    pub const MIN: Self = Self(i64::MIN);
+    /// After everything.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// Reads an RFC 3339 time.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
         let timestamp: jiff::Timestamp = text.parse().map_err(|_| InvalidTime)?;

@@ -1,4 +1,4 @@
-//! `/api/v1/devices/{device}`: which model a device is, and on whom it is.
+//! `/api/v1/devices/{device}`: which model a device is, and who wears it.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -8,9 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{ControlState, authorize, unavailable};
+use crate::auth::Grant;
 use crate::id::{DeviceKey, ResourceId};
 use crate::problem::Problem;
-use crate::store::DeviceLink;
+use crate::session::association::{Span, Wearer};
+use crate::time::Instant;
 
 /// The device's state, as it is sent and answered.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,12 +21,12 @@ pub(super) struct DeviceBody {
     /// Row in `registry/device`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model: Option<String>,
-    /// Logical id of the Patient; left out, the device's packets wait.
+    /// Logical id of the Patient who wears it; left out, nobody does, and the device's packets wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     patient: Option<String>,
 }
 
-/// Makes a device known and puts it on a patient; packets that waited for that start to flow.
+/// Makes a device known and says who wears it from now on. Packets from before anybody wore it are the first wearer's.
 pub(super) async fn link(
     State(state): State<ControlState>,
     Path(device): Path<String>,
@@ -40,21 +42,23 @@ pub(super) async fn link(
         return Err(invalid("model", format!("there is no registry/device row {model}")));
     }
     let patient = body.patient.clone().map(ResourceId::new).transpose().map_err(|e| invalid("patient", e))?;
-    if let Some(patient) = &patient {
-        let stub = crate::projection::stub_patient(&grant.tenant, patient, grant.sandbox);
-        state.store.put_if_absent(&grant.tenant, stub).await.map_err(|e| unavailable(&e))?;
+    let known = state.store.known_device(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
+    let is_other_model = known.as_ref() != Some(&body.model);
+    if is_other_model {
+        let model = body.model.as_deref();
+        state.store.know_device(&grant.tenant, &device, model).await.map_err(|e| unavailable(&e))?;
     }
-    let link = DeviceLink { device: device.clone(), model: body.model.clone(), patient };
-    let before = state.store.device_link(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
-    if before.as_ref() != Some(&link) {
-        state.store.link_device(&grant.tenant, &link).await.map_err(|e| unavailable(&e))?;
+    let worn = state.store.worn(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
+    let worn = worn_from(worn, patient, state.clock.0.now());
+    let is_other_wearer = set_worn(&state, &grant, &device, &worn).await?;
+    if is_other_model || is_other_wearer {
         state.pipeline.reassociate(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
     }
-    let status = if before.is_none() { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if known.is_none() { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(body)).into_response())
 }
 
-/// What is known about a device.
+/// What is known about a device, and who wears it now.
 pub(super) async fn read(
     State(state): State<ControlState>,
     Path(device): Path<String>,
@@ -62,12 +66,74 @@ pub(super) async fn read(
 ) -> Result<Json<DeviceBody>, Problem> {
     let grant = authorize(&state, &headers).await?;
     let device = DeviceKey::new(device).map_err(|e| invalid("device", e))?;
-    let link = state.store.device_link(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
-    let link = link.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown-device", "no such device"))?;
-    Ok(Json(DeviceBody { model: link.model, patient: link.patient.map(String::from) }))
+    let known = state.store.known_device(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
+    let model = known.ok_or_else(unknown)?;
+    let worn = state.store.worn(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
+    let patient = worn.into_iter().find(|span| span.until.is_none()).map(|span| span.wearer.patient.into());
+    Ok(Json(DeviceBody { model, patient }))
 }
 
-fn invalid(element: &str, problem: impl std::fmt::Display) -> Problem {
+/// Stores who wore a device when, and that these patients exist; whether that changed anything.
+pub(super) async fn set_worn(
+    state: &ControlState,
+    grant: &Grant,
+    device: &DeviceKey,
+    worn: &[Span],
+) -> Result<bool, Problem> {
+    for span in worn {
+        let stub = crate::projection::stub_patient(&grant.tenant, &span.wearer.patient, grant.sandbox);
+        state.store.put_if_absent(&grant.tenant, stub).await.map_err(|e| unavailable(&e))?;
+    }
+    state.store.set_worn(&grant.tenant, device, worn).await.map_err(|e| unavailable(&e))
+}
+
+/// Who wore a device when, if from `now` on this patient does.
+fn worn_from(mut worn: Vec<Span>, patient: Option<ResourceId>, now: Instant) -> Vec<Span> {
+    let current = worn.iter_mut().find(|span| span.until.is_none());
+    if current.as_ref().map(|span| &span.wearer.patient) == patient.as_ref() {
+        return worn;
+    }
+    if let Some(current) = current {
+        current.until = Some(now);
+        worn.retain(|span| span.until.is_none_or(|until| span.from < until));
+    }
+    if let Some(patient) = patient {
+        let from = if worn.is_empty() { Instant::MIN } else { now };
+        worn.push(Span { from, until: None, wearer: Wearer { patient, episode: None } });
+    }
+    worn
+}
+
+pub(super) fn unknown() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "unknown-device", "no such device")
+}
+
+pub(super) fn invalid(element: &str, problem: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-device", format!("{element}: {problem}"))
         .with("element", element)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(patient: &str, from: i64, until: Option<i64>) -> Span {
+        let wearer = Wearer { patient: ResourceId::new(patient).unwrap(), episode: None };
+        Span { from: Instant(from), until: until.map(Instant), wearer }
+    }
+
+    #[test]
+    fn the_first_wearer_has_all_from_the_beginning_and_the_next_from_now_on() {
+        let patient = |id: &str| Some(ResourceId::new(id).unwrap());
+        let first = worn_from(Vec::new(), patient("a"), Instant(10));
+        assert_eq!(first, [span("a", i64::MIN, None)]);
+        assert_eq!(worn_from(first.clone(), patient("a"), Instant(20)), first);
+        let second = worn_from(first, patient("b"), Instant(20));
+        assert_eq!(second, [span("a", i64::MIN, Some(20)), span("b", 20, None)]);
+        let nobody = worn_from(second, None, Instant(30));
+        assert_eq!(nobody, [span("a", i64::MIN, Some(20)), span("b", 20, Some(30))]);
+        assert_eq!(worn_from(nobody, patient("a"), Instant(40)).last(), Some(&span("a", 40, None)));
+        // Whoever has worn it for no time at all never did.
+        assert_eq!(worn_from(vec![span("a", 40, None)], patient("b"), Instant(40)), [span("b", i64::MIN, None)]);
+    }
 }

@@ -1,5 +1,6 @@
 //! The control plane under `/api/v1`.
 
+mod associations;
 mod devices;
 mod lag;
 
@@ -8,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, put};
 
 use crate::auth::{Auth, Grant};
+use crate::ingest::SharedClock;
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
 use crate::store::Store;
@@ -21,6 +23,8 @@ pub struct ControlState {
     pub store: Store,
     /// Told when a device changes patients, and asked how far it has come.
     pub pipeline: Pipeline,
+    /// What time it is.
+    pub clock: SharedClock,
     /// Device models there are.
     pub registry: std::sync::Arc<crate::registry::Registry>,
 }
@@ -29,6 +33,7 @@ pub struct ControlState {
 pub fn router(state: ControlState) -> Router {
     Router::new()
         .route("/api/v1/devices/{device}", put(devices::link).get(devices::read))
+        .route("/api/v1/devices/{device}/associations", put(associations::replace).get(associations::read))
         .route("/api/v1/ingest/lag", get(lag::lag))
         .with_state(state)
 }

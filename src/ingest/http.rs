@@ -55,6 +55,7 @@ pub(super) async fn submit(state: &IngestState, grant: &Grant, packets: Vec<RawP
             device: packet.device,
             stream: packet.stream,
             sequence: packet.sequence,
+            device_time: packet.device_time,
             sha256: canonical.sha256,
             packet: canonical.json,
         });

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::ledger::{Ledger, StreamState};
 use crate::id::{DeviceKey, StreamName, TenantId};
 use crate::store::{Appended, NewEntry, Store, StoreError, StreamId, StreamKey};
-use crate::time::Instant;
+use crate::time::{DeviceTime, Instant};
 
 /// Submissions waiting for the writer before senders are told to slow down.
 const QUEUE: usize = 1024;
@@ -27,6 +27,8 @@ pub struct Submission {
     pub stream: StreamName,
     /// Number in the stream.
     pub sequence: u64,
+    /// Time of its first sample by the device's clock.
+    pub device_time: DeviceTime,
     /// SHA-256 of `packet`.
     pub sha256: [u8; 32],
     /// Canonical JSON.
@@ -166,6 +168,7 @@ impl Writer {
                     stream,
                     sequence: packet.sequence,
                     received: request.received,
+                    device: packet.device_time,
                     sha256: packet.sha256,
                     packet: packet.packet.clone(),
                 });

@@ -77,12 +77,7 @@ impl Committer {
 
 /// Stores: the workers' states have moved on, so nothing of this may be dropped.
 async fn store(parts: &Parts, commits: Vec<Commit>) {
-    let together = |tenant: &TenantId, bodies: &[Vec<u8>]| {
-        together::resources(&parts.registry, &parts.organization, tenant, bodies).unwrap_or_else(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "what streams give together cannot be projected");
-            Vec::new()
-        })
-    };
+    let together = |tenant: &TenantId, bodies: &[Vec<u8>]| together::resources(parts, tenant, bodies);
     let done = insist("commit failed", || parts.store.commit(commits.clone(), &together)).await;
     let Upserted { created, updated, unchanged } = done.upserted;
     parts.telemetry.upserted(created, updated, unchanged);

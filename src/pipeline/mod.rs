@@ -109,6 +109,15 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Whether everything durable of a device, and every change of its associations, is in the store.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn is_settled(&self, tenant: &TenantId, device: &DeviceKey) -> Result<bool, StoreError> {
+        let streams = self.store.streams_of(tenant, device).await?;
+        Ok(streams.is_empty() || self.store.unfinished_among(&streams).await?.is_empty())
+    }
+
     /// Packets, and streams being caught up, between the journal and the store.
     ///
     /// # Errors

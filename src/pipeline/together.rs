@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Parts;
 use crate::algorithm::composite::{self, Part};
 use crate::id::TenantId;
 use crate::projection::{self, Batch, Contributor, Organization, ProjectionError};
@@ -32,7 +33,14 @@ pub(super) fn contributions(registry: &Registry, batch: &Batch) -> Vec<Contribut
 }
 
 /// The resources contributions give together.
-pub(super) fn resources(
+pub(super) fn resources(parts: &Parts, tenant: &TenantId, bodies: &[Vec<u8>]) -> Vec<Resource> {
+    projected(&parts.registry, &parts.organization, tenant, bodies).unwrap_or_else(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "what streams give together cannot be projected");
+        Vec::new()
+    })
+}
+
+fn projected(
     registry: &Registry,
     organization: &str,
     tenant: &TenantId,

@@ -5,28 +5,33 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::{Chain, Closed, PacketSeen, Rows};
-use crate::device::{self, Reading};
-use crate::id::{EpisodeId, ResourceId, SignalCode, TenantId};
+use crate::device::{self, Frame, Reading};
+use crate::id::{SignalCode, TenantId};
 use crate::packet::{PacketError, RawPacket};
 use crate::projection::{Batch, Origin};
-use crate::registry::Registry;
+use crate::registry::{DeviceModel, Registry};
+use crate::session::association::{Wearer, span_at};
 use crate::signal::{Measured, PacketRange, Quality, Value};
-use crate::store::StreamKey;
+use crate::store::{Associations, StreamKey};
 use crate::time::{DeviceTime, Instant, Interval};
 
 /// A stream with the state of its algorithms.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Track {
-    origin: Origin,
-    chains: BTreeMap<SignalCode, Chain>,
+    key: StreamKey,
+    associations: Associations,
+    state: State,
 }
 
 /// What a checkpoint keeps: everything results depend on that the journal before it decided.
-#[derive(Serialize, Deserialize)]
-struct Saved {
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct State {
     /// Algorithm ids and versions the state belongs to.
     algorithms: Vec<(String, String)>,
-    episode: Option<EpisodeId>,
+    /// Whose the packet before was; `None`: nobody's.
+    wearer: Option<Wearer>,
+    /// Latest time of a packet.
+    newest: Option<Instant>,
     firmware: Option<String>,
     sdk: Option<String>,
     lead: Option<String>,
@@ -37,41 +42,46 @@ impl Track {
     /// A stream from its checkpoint, or from its beginning.
     ///
     /// State left by other algorithm versions is of no use to these: they start afresh where it stands.
-    pub fn resume(
-        registry: &Registry,
-        key: &StreamKey,
-        model: Option<String>,
-        patient: ResourceId,
-        state: Option<&[u8]>,
-    ) -> Self {
-        let saved: Option<Saved> = state.and_then(|bytes| postcard::from_bytes(bytes).ok());
-        let saved = saved.filter(|s| s.algorithms == algorithms(registry));
-        let (tenant, device, stream) = (key.tenant.clone(), key.device.clone(), key.name.clone());
-        let mut origin =
-            Origin { tenant, device, model, stream, patient, episode: None, firmware: None, sdk: None, lead: None };
-        let Some(saved) = saved else { return Self { origin, chains: BTreeMap::new() } };
-        (origin.episode, origin.firmware, origin.sdk, origin.lead) =
-            (saved.episode, saved.firmware, saved.sdk, saved.lead);
-        Self { origin, chains: saved.chains }
+    pub fn resume(registry: &Registry, key: &StreamKey, associations: Associations, state: Option<&[u8]>) -> Self {
+        let algorithms = algorithms(registry);
+        let saved: Option<State> = state.and_then(|bytes| postcard::from_bytes(bytes).ok());
+        let state = saved.filter(|s| s.algorithms == algorithms);
+        let state = state.unwrap_or_else(|| State { algorithms, ..State::default() });
+        Self { key: key.clone(), associations, state }
     }
 
     /// The state, to be given to [`Track::resume`].
-    pub fn save(&self, registry: &Registry) -> Vec<u8> {
-        let saved = Saved {
-            algorithms: algorithms(registry),
-            episode: self.origin.episode.clone(),
-            firmware: self.origin.firmware.clone(),
-            sdk: self.origin.sdk.clone(),
-            lead: self.origin.lead.clone(),
-            chains: self.chains.clone(),
-        };
+    pub fn save(&self) -> Vec<u8> {
         // Plain data always serializes; an empty state would mean starting afresh, not a wrong result.
-        postcard::to_stdvec(&saved).unwrap_or_default()
+        postcard::to_stdvec(&self.state).unwrap_or_default()
     }
 
     /// The tenant the stream is of.
     pub fn tenant(&self) -> &TenantId {
-        &self.origin.tenant
+        &self.key.tenant
+    }
+
+    /// The revision of the device's associations it works by.
+    pub fn revision(&self) -> i64 {
+        self.associations.revision
+    }
+
+    /// Latest time of a packet it has seen.
+    pub fn newest(&self) -> Option<Instant> {
+        self.state.newest
+    }
+
+    /// Whether the stretch of time the latest packet lies in is over, or nobody's, by what is known of the device's
+    /// associations: no packet need come for what is open to be complete.
+    pub fn is_over(&self) -> bool {
+        let span = self.state.newest.map(|at| span_at(&self.associations.spans, at));
+        span.is_some_and(|span| span.is_none_or(|span| span.until.is_some()))
+    }
+
+    /// What the open windows give as they are. The stream goes on as if nobody had asked: what comes later still belongs
+    /// to them.
+    pub fn open(&self, registry: &Registry) -> Vec<Batch> {
+        self.clone().finish(registry)
     }
 
     /// Takes the stream's next packet; gives what it completes.
@@ -85,13 +95,17 @@ impl Track {
         seen: &PacketSeen,
     ) -> Result<Vec<Batch>, PacketError> {
         let start = Instant(packet.device_time.0);
-        let frame = device::decode_at(packet, registry, self.origin.model.as_deref(), start)?;
+        let wearer = self.wearer(start, packet);
+        let frame = match &wearer {
+            Some(_) => device::decode_at(packet, registry, self.associations.model.as_deref(), start)?,
+            None => Frame::default(),
+        };
         let mut batches = Vec::new();
-        if packet.episode != self.origin.episode {
+        if wearer != self.state.wearer {
             batches.extend(self.finish(registry));
-            self.origin.episode.clone_from(&packet.episode);
+            self.state.wearer = wearer;
         }
-        self.remember(packet);
+        self.remember(packet, start);
         for reading in frame.readings {
             batches.extend(self.read(registry, reading, seen));
         }
@@ -101,41 +115,68 @@ impl Track {
         Ok(batches)
     }
 
+    /// Whose a packet is. An episode of this server's goes before the one a packet names.
+    fn wearer(&self, at: Instant, packet: &RawPacket) -> Option<Wearer> {
+        let span = span_at(&self.associations.spans, at)?;
+        let episode = span.wearer.episode.clone().or_else(|| packet.episode.clone());
+        Some(Wearer { patient: span.wearer.patient.clone(), episode })
+    }
+
     /// What the packet says about its device, for the windows that are open now.
-    fn remember(&mut self, packet: &RawPacket) {
+    fn remember(&mut self, packet: &RawPacket, at: Instant) {
+        self.state.newest = self.state.newest.max(Some(at));
         if packet.firmware.is_some() {
-            self.origin.firmware.clone_from(&packet.firmware);
+            self.state.firmware.clone_from(&packet.firmware);
         }
         if packet.sdk.is_some() {
-            self.origin.sdk.clone_from(&packet.sdk);
+            self.state.sdk.clone_from(&packet.sdk);
         }
         if let Some(lead) = packet.samples.as_ref().and_then(|s| s.lead.as_ref()) {
-            self.origin.lead = Some(lead.clone());
+            self.state.lead = Some(lead.clone());
         }
     }
 
+    /// Where measurements come from now; from nowhere while the device is with nobody.
+    fn origin(&self) -> Option<Origin> {
+        let wearer = self.state.wearer.clone()?;
+        Some(Origin {
+            tenant: self.key.tenant.clone(),
+            device: self.key.device.clone(),
+            model: self.associations.model.clone(),
+            stream: self.key.name.clone(),
+            patient: wearer.patient,
+            episode: wearer.episode,
+            firmware: self.state.firmware.clone(),
+            sdk: self.state.sdk.clone(),
+            lead: self.state.lead.clone(),
+        })
+    }
+
+    /// The row of the device's model.
+    fn model<'a>(&self, registry: &'a Registry) -> Option<&'a DeviceModel> {
+        self.associations.model.as_ref().and_then(|model| registry.devices.get(model))
+    }
+
     fn read(&mut self, registry: &Registry, reading: Reading, seen: &PacketSeen) -> Vec<Batch> {
-        let model = self.origin.model.as_ref().and_then(|m| registry.devices.get(m));
-        let rows = Rows { registry, model };
+        let rows = Rows { registry, model: self.model(registry) };
+        let chains = &mut self.state.chains;
         match reading {
             Reading::Samples(block) => {
                 let stamp = DeviceTime(block.start.0);
                 let mut closed = Vec::new();
-                if self.chains.get(&block.signal).is_some_and(|c| c.rate_hz() != Some(block.rate_hz)) {
+                if chains.get(&block.signal).is_some_and(|c| c.rate_hz() != Some(block.rate_hz)) {
                     // Another rate is another recording: what is open is closed with what it has.
-                    closed = self.chains.remove(&block.signal).map(|mut c| c.finish(rows)).unwrap_or_default();
+                    closed = chains.remove(&block.signal).map(|mut c| c.finish(rows)).unwrap_or_default();
                 }
                 let signal = block.signal.clone();
-                let chain = self
-                    .chains
+                let chain = chains
                     .entry(signal)
                     .or_insert_with_key(|signal| Chain::waveform(registry, signal, stamp, block.rate_hz));
                 closed.extend(chain.push_samples(rows, seen, stamp, &block.values));
                 self.batches(closed)
             }
             Reading::Intervals { signal, at, beats } => {
-                let chain = self
-                    .chains
+                let chain = chains
                     .entry(signal)
                     .or_insert_with_key(|signal| Chain::intervals(registry, signal, Instant(at.0 - 1)));
                 let closed = chain.push_beats(rows, seen, &beats);
@@ -144,13 +185,13 @@ impl Track {
             Reading::Scalar { signal, at, value, original } => {
                 let closed = value.map_or_else(|_| Vec::new(), |value| self.follow(rows, seen, &signal, at, value));
                 let value = value.map_or_else(Value::Absent, Value::Quantity);
-                let mut batches = vec![self.point(seen, signal, at, value, original)];
+                let mut batches: Vec<Batch> = self.point(seen, signal, at, value, original).into_iter().collect();
                 batches.extend(self.batches(closed));
                 batches
             }
             Reading::Panel { signal, at, components, originals } => {
                 let original = originals.into_iter().next().map(|(_, value, unit)| (value, unit));
-                vec![self.point(seen, signal, at, Value::Components(components), original)]
+                self.point(seen, signal, at, Value::Components(components), original).into_iter().collect()
             }
         }
     }
@@ -164,19 +205,18 @@ impl Track {
         at: Instant,
         value: f64,
     ) -> Vec<Closed> {
-        if !self.chains.contains_key(signal) {
+        if !self.state.chains.contains_key(signal) {
             let Some(chain) = Chain::scalars(rows.registry, signal, at.plus(-1)) else { return Vec::new() };
-            self.chains.insert(signal.clone(), chain);
+            self.state.chains.insert(signal.clone(), chain);
         }
-        self.chains.get_mut(signal).map(|c| c.push_scalar(rows, seen, at, value)).unwrap_or_default()
+        self.state.chains.get_mut(signal).map(|c| c.push_scalar(rows, seen, at, value)).unwrap_or_default()
     }
 
     /// The stream, or its episode, has ended.
     fn finish(&mut self, registry: &Registry) -> Vec<Batch> {
-        let model = self.origin.model.as_ref().and_then(|m| registry.devices.get(m));
-        let rows = Rows { registry, model };
+        let rows = Rows { registry, model: self.model(registry) };
         let closed: Vec<Closed> =
-            std::mem::take(&mut self.chains).into_values().flat_map(|mut c| c.finish(rows)).collect();
+            std::mem::take(&mut self.state.chains).into_values().flat_map(|mut c| c.finish(rows)).collect();
         self.batches(closed)
     }
 
@@ -188,7 +228,7 @@ impl Track {
         at: Instant,
         value: Value,
         original: Option<(f64, String)>,
-    ) -> Batch {
+    ) -> Option<Batch> {
         let interval = Interval { start: at, end: at };
         let measured = Measured {
             signal,
@@ -200,12 +240,14 @@ impl Track {
             original,
         };
         let packets = PacketRange::of(seen.sequence, &seen.sha256);
-        Batch { origin: self.origin.clone(), window: interval, packets, measured: vec![measured], sources: Vec::new() }
+        let origin = self.origin()?;
+        Some(Batch { origin, window: interval, packets, measured: vec![measured], sources: Vec::new() })
     }
 
     fn batches(&self, closed: Vec<Closed>) -> Vec<Batch> {
+        let Some(origin) = self.origin() else { return Vec::new() };
         let batch = |closed: Closed| Batch {
-            origin: self.origin.clone(),
+            origin: origin.clone(),
             window: closed.window,
             packets: closed.packets,
             measured: closed.measured,

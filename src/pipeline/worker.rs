@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -13,7 +14,8 @@ use super::committer::{Finished, insist};
 use super::{Parts, Work, together};
 use crate::algorithm::PacketSeen;
 use crate::fhir::Element;
-use crate::packet::RawPacket;
+use crate::id::TenantId;
+use crate::packet::{PacketError, RawPacket};
 use crate::pipeline::track::Track;
 use crate::projection::{self, Batch, Organization};
 use crate::registry::{Registry, StripPaper};
@@ -22,9 +24,12 @@ use crate::session::{Arrival, Sequencer};
 use crate::signal::{Quality, SampleBlock};
 use crate::store::{Checkpoint, Commit, Entry, Lease, NewEntry, StoreError, StreamId};
 use crate::strip::{self, Caption, Paper, Strip};
+use crate::time::Instant;
 
 /// Work waiting for a worker before the tail waits.
 const QUEUE: usize = 8;
+/// How long something waits before it is brought to an end.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Packets in one read of a stream's journal.
 const PAGE: i64 = 512;
 
@@ -45,8 +50,13 @@ struct Worker {
     /// Streams this process holds, where it shares the database; most of them rest and are in nobody's memory.
     leases: BTreeMap<StreamId, Lease>,
     live: BTreeMap<StreamId, Live>,
-    /// Streams whose device is on no patient.
+    /// Streams whose device was never with anybody.
     orphans: BTreeSet<StreamId>,
+    /// Streams with something that may never become complete by itself: packets that wait for one before them, windows of a
+    /// stretch of time that is over.
+    restless: BTreeSet<StreamId>,
+    /// When the first of them became so.
+    restless_since: Option<tokio::time::Instant>,
     /// Devices and organizations as last handed over: they come with every batch and hardly ever change.
     known: BTreeMap<String, Element>,
 }
@@ -65,6 +75,8 @@ pub(super) fn start(
         leases: BTreeMap::new(),
         live: BTreeMap::new(),
         orphans: BTreeSet::new(),
+        restless: BTreeSet::new(),
+        restless_since: None,
         known: BTreeMap::new(),
     };
     std::thread::Builder::new().name(format!("pipeline-{number}")).spawn(move || worker.run(rx))?;
@@ -73,7 +85,7 @@ pub(super) fn start(
 
 impl Worker {
     fn run(mut self, mut queue: mpsc::Receiver<Work>) {
-        while let Some(work) = queue.blocking_recv() {
+        while let Some(work) = self.next(&mut queue) {
             match work {
                 Work::Entries(entries) => entries.into_iter().for_each(|entry| self.entry(entry)),
                 Work::Load(leases) => self.take_up(leases),
@@ -88,6 +100,19 @@ impl Worker {
                 Work::Reached(position) => self.hand_over(Finished::Reached(self.number, position)),
             }
         }
+    }
+
+    /// The next work; what has waited long enough is brought to an end first.
+    fn next(&mut self, queue: &mut mpsc::Receiver<Work>) -> Option<Work> {
+        while let Some(since) = self.restless_since {
+            let next = async { tokio::time::timeout_at(since + PAUSE, queue.recv()).await };
+            if let Ok(work) = self.runtime.block_on(next) {
+                return work;
+            }
+            self.restless_since = None;
+            std::mem::take(&mut self.restless).into_iter().for_each(|stream| self.wind_up(stream));
+        }
+        queue.blocking_recv()
     }
 
     /// Brings streams up from their checkpoints. Where processes share the database most of those that come rest, and are
@@ -126,6 +151,7 @@ impl Worker {
 
     fn forget(&mut self, stream: StreamId) {
         self.live.remove(&stream);
+        self.restless.remove(&stream);
         if self.orphans.remove(&stream) {
             self.parts.telemetry.orphans(-1);
         }
@@ -138,7 +164,7 @@ impl Worker {
             self.load(lease, None);
         }
         let Some(live) = self.live.get_mut(&stream) else {
-            // Orphaned: it stays in the journal until its device is on a patient. Or this process has got the stream just
+            // Orphaned: it stays in the journal until its device is with somebody. Or this process has got the stream just
             // now or lost it: then whoever is told to load it finds the packet in the journal.
             self.done(1);
             return;
@@ -178,28 +204,38 @@ impl Worker {
         let stream = lease.stream;
         self.forget(stream);
         let key = runtime.block_on(store.stream_key(stream))?;
-        let link = runtime.block_on(store.device_link(&key.tenant, &key.device))?;
-        let Some((patient, link)) = link.and_then(|l| l.patient.clone().map(|p| (p, l))) else {
+        let associations = runtime.block_on(store.associations(&key.tenant, &key.device))?;
+        if associations.revision == 0 {
             self.orphans.insert(stream);
             self.parts.telemetry.orphans(1);
             return Ok(());
-        };
+        }
         // The journal as it is now: what becomes durable while the stream is read comes as an entry afterwards, and may
         // be late.
         let until = runtime.block_on(store.last_position())?;
+        let overtaken = runtime.block_on(store.overtaken(stream))?;
+        if let Some(from) = overtaken {
+            let together = |tenant: &TenantId, bodies: &[Vec<u8>]| together::resources(&self.parts, tenant, bodies);
+            let taken_back = store.take_back(&key, lease, from, &associations.spans, &together);
+            if !runtime.block_on(taken_back)? {
+                return Ok(());
+            }
+            self.known.clear();
+        }
         let mut checkpoint = runtime.block_on(store.checkpoint(stream, before))?;
         while let Some(found) = &checkpoint {
             let Some(late) = runtime.block_on(store.late(stream, found.position, found.sequence))? else { break };
             checkpoint = runtime.block_on(store.checkpoint(stream, Some(late)))?;
         }
         let state = checkpoint.as_ref().map(|c| c.state.as_slice());
-        let track = Track::resume(&self.parts.registry, &key, link.model, patient, state);
+        let track = Track::resume(&self.parts.registry, &key, associations, state);
         let sequencer = Sequencer::new(checkpoint.as_ref().map(|c| c.sequence));
         self.live.insert(stream, Live { lease, track, sequencer, position: until });
-        let mut from = checkpoint.map_or(0, |c| c.sequence);
+        let first = checkpoint.map_or(0, |c| c.sequence);
+        let mut from = first;
         loop {
             let page = runtime.block_on(store.read_stream(stream, from, until, PAGE))?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else { break };
             from = last.sequence + 1;
             for entry in page {
                 if let Some(live) = self.live.get_mut(&stream) {
@@ -208,16 +244,56 @@ impl Worker {
                 self.pump(stream, 0);
             }
         }
+        // Also when it gave nothing: that it was computed under this revision has to be known.
+        if overtaken.is_some() || (from > first && self.live.get(&stream).is_some_and(|live| live.track.is_over())) {
+            self.wind_up(stream);
+        }
+        Ok(())
+    }
+
+    /// Brings what waits to an end: packets behind one that has not come, windows of a stretch of time that is over. Should
+    /// more come for them after all, the stream goes back, or goes on from before, and gives them anew.
+    fn wind_up(&mut self, stream: StreamId) {
+        while let Some((_, entry)) = self.live.get_mut(&stream).and_then(|live| live.sequencer.drain()) {
+            self.take(stream, &entry, 0);
+        }
+        let registry = Arc::clone(&self.parts.registry);
+        let Some(live) = self.live.get(&stream) else { return };
+        let Some(newest) = live.track.newest() else { return };
+        let batches = if live.track.is_over() { live.track.open(&registry) } else { Vec::new() };
+        if let Some(commit) = self.commit(stream, newest, &batches) {
+            self.hand_over(Finished::Commit(Box::new(commit), 0));
+        }
+        self.restless.remove(&stream);
     }
 
     /// Processes what is in order; `packets` are done with it.
     fn pump(&mut self, stream: StreamId, mut packets: usize) {
         while let Some((_, entry)) = self.live.get_mut(&stream).and_then(|live| live.sequencer.next()) {
-            if let Some(commit) = self.process(stream, &entry) {
-                self.hand_over(Finished::Commit(Box::new(commit), std::mem::take(&mut packets)));
+            if self.take(stream, &entry, packets) {
+                packets = 0;
             }
         }
+        if self.live.get(&stream).is_some_and(|live| live.sequencer.held() > 0 || live.track.is_over()) {
+            self.restless.insert(stream);
+            self.restless_since.get_or_insert_with(tokio::time::Instant::now);
+        }
         self.done(packets);
+    }
+
+    /// Processes a packet and hands over what it gave, with `packets` that are done with it; whether it gave anything.
+    fn take(&mut self, stream: StreamId, entry: &Entry, packets: usize) -> bool {
+        let batches = match self.process(stream, entry) {
+            Ok(batches) => batches,
+            Err(error) => {
+                self.set_aside(entry, &error.to_string());
+                return false;
+            }
+        };
+        let Some(last) = batches.last() else { return false };
+        let Some(commit) = self.commit(stream, last.window.end, &batches) else { return false };
+        self.hand_over(Finished::Commit(Box::new(commit), packets));
+        true
     }
 
     /// Packets are done with when all that was handed over before is stored, so word of it takes the same way.
@@ -232,34 +308,32 @@ impl Worker {
         let _ = self.commits.blocking_send(finished);
     }
 
-    fn process(&mut self, stream: StreamId, entry: &Entry) -> Option<Commit> {
-        let registry = Arc::clone(&self.parts.registry);
-        let live = self.live.get_mut(&stream)?;
+    fn process(&mut self, stream: StreamId, entry: &Entry) -> Result<Vec<Batch>, PacketError> {
+        let Some(live) = self.live.get_mut(&stream) else { return Ok(Vec::new()) };
         let seen = PacketSeen { sequence: entry.sequence, sha256: entry.sha256 };
-        let batches =
-            RawPacket::from_canonical(&entry.packet).and_then(|packet| live.track.push(&registry, &packet, &seen));
-        let batches = match batches {
-            Ok(batches) => batches,
-            Err(error) => {
-                self.set_aside(entry, &error.to_string());
-                return None;
-            }
-        };
-        let event = batches.last()?.window.end;
+        live.track.push(&self.parts.registry, &RawPacket::from_canonical(&entry.packet)?, &seen)
+    }
+
+    /// What to store of a stream where it stands; everything before `event` has been given out.
+    fn commit(&mut self, stream: StreamId, event: Instant, batches: &[Batch]) -> Option<Commit> {
+        let registry = Arc::clone(&self.parts.registry);
+        let live = self.live.get(&stream)?;
         let checkpoint = Checkpoint {
             stream,
             event,
-            sequence: entry.sequence + 1,
+            sequence: live.sequencer.expected()?,
             position: live.position,
-            state: live.track.save(&registry),
+            newest: live.track.newest()?,
+            revision: live.track.revision(),
+            state: live.track.save(),
         };
         let (tenant, lease) = (live.track.tenant().clone(), live.lease);
-        let resources = self.project(entry, &batches);
+        let resources = self.project(batches);
         let contributions = batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect();
         Some(Commit { tenant, resources, contributions, checkpoint, lease })
     }
 
-    fn project(&mut self, entry: &Entry, batches: &[Batch]) -> Vec<Resource> {
+    fn project(&mut self, batches: &[Batch]) -> Vec<Resource> {
         let registry = Arc::clone(&self.parts.registry);
         let draw = |block: &SampleBlock, paper: StripPaper, lead: Option<&str>, quality: Quality| {
             draw_strip(&registry, block, paper, lead, quality)
@@ -272,7 +346,8 @@ impl Worker {
                     let all = std::iter::once(organization.resource()).chain(projected);
                     resources.extend(all.filter(|r| self.is_news(r, batch)));
                 }
-                Err(error) => self.set_aside(entry, &format!("projection: {error}")),
+                // The rows are at fault, which a check at the start excludes, and not a packet.
+                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "batch has no FHIR form"),
             }
         }
         resources
@@ -298,6 +373,7 @@ impl Worker {
             stream: entry.stream,
             sequence: entry.sequence,
             received: entry.received,
+            device: entry.device,
             sha256: entry.sha256,
             packet: entry.packet.clone(),
         };

@@ -7,6 +7,11 @@ use crate::fhir::make::{complex_extension, decimal, decimal_digits, extension, o
 use crate::signal::{PacketRange, Quality};
 use crate::time::Instant;
 
+// Parts of a packet-range.
+pub(super) const DEVICE: &str = "device";
+pub(super) const STREAM: &str = "stream";
+pub(super) const EPISODE: &str = "episode";
+
 /// `Observation.extension` signal-quality: the index, two places.
 pub(crate) fn signal_quality(quality: Quality) -> Element {
     let digits = decimal_digits(quality.index(), 2).unwrap_or_else(|| "0.00".to_owned());
@@ -34,9 +39,10 @@ pub(crate) fn lead(name: &str) -> Element {
 pub(crate) fn packet_range(origin: &Origin, packets: &PacketRange) -> Element {
     let string = |name: &str, value: &str| extension(name, ("valueString", text(value)));
     let number = |name: &str, value: u64| extension(name, ("valueDecimal", decimal(value.to_string())));
-    let mut parts = vec![string("device", origin.device.as_str()), string("stream", origin.stream.as_str())];
+    let mut parts = vec![string(DEVICE, origin.device.as_str()), string(STREAM, origin.stream.as_str())];
     parts.extend(origin.firmware.as_deref().map(|v| string("firmware", v)));
     parts.extend(origin.sdk.as_deref().map(|v| string("sdk", v)));
+    parts.extend(origin.episode.as_ref().map(|e| string(EPISODE, e.as_str())));
     parts.push(number("first", packets.first));
     parts.push(number("last", packets.last));
     parts.push(number("count", packets.count));

@@ -1,10 +1,11 @@
 //! Identity of what is projected. <https://hl7.org/fhir/R4/datatypes.html#Identifier>
 //!
-//! A business identifier is a pure function of (tenant, episode, signal, interval, algorithm id). It leaves the server, in
+//! A business identifier is a pure function of (tenant, patient, episode, signal, interval, algorithm id). It leaves the server, in
 //! conditional creates and in bundles, so it is a hash that tells nothing: the UUIDv5 of those parts. The logical id is the
 //! UUIDv5 of the business identifier. An algorithm's version is no part of it: a better version amends what an older one said.
 //!
-//! Two sensors that record the same signal at once are two sources, so the device and its stream are part of the episode.
+//! A device that changes patients within a window gives each of them a measurement of their own, so the patient is part
+//! of it. Two sensors that record the same signal at once are two sources, so the device and its stream are part of the episode.
 
 use super::Origin;
 use super::canonical::canonical;
@@ -72,7 +73,8 @@ pub(crate) fn provenance(
 fn of_interval(origin: &Origin, kind: &str, interval: Interval, parts: &[&str]) -> Identity {
     let (start, end) = (interval.start.0.to_string(), interval.end.0.to_string());
     let episode = origin.episode.as_ref().map_or("", |e| e.as_str());
-    let mut key = vec![episode, origin.device.as_str(), origin.stream.as_str(), &start, &end];
+    let (patient, device, stream) = (origin.patient.as_str(), origin.device.as_str(), origin.stream.as_str());
+    let mut key = vec![patient, episode, device, stream, &start, &end];
     key.extend_from_slice(parts);
     Identity::of(&origin.tenant, kind, &key)
 }

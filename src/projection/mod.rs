@@ -11,6 +11,7 @@ mod extension;
 mod fixture;
 mod identifier;
 pub mod ig;
+mod lineage;
 mod narrative;
 mod observation;
 mod organization;
@@ -25,6 +26,7 @@ use std::collections::BTreeSet;
 
 pub use device::{algorithm_id, sensor_id};
 pub use identifier::observation_id;
+pub use lineage::{PacketSource, packet_sources};
 pub use organization::Organization;
 pub use patient::stub_patient;
 pub use served::served;

@@ -23,6 +23,10 @@ pub struct Checkpoint {
     pub sequence: u64,
     /// Journal rows of the stream up to here are in the state.
     pub position: i64,
+    /// The latest packet's time in the state.
+    pub newest: Instant,
+    /// Which revision of the device's associations it was computed under.
+    pub revision: i64,
     /// Serialized state.
     pub state: Vec<u8>,
 }
@@ -92,14 +96,17 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             sqlx::query(
-                "INSERT INTO checkpoint (stream, event_us, sequence, position, state) VALUES ($1, $2, $3, $4, $5) \
-                 ON CONFLICT (stream, event_us) DO UPDATE SET \
-                 sequence = excluded.sequence, position = excluded.position, state = excluded.state",
+                "INSERT INTO checkpoint (stream, event_us, sequence, position, newest_us, revision, state) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (stream, event_us) DO UPDATE SET \
+                 sequence = excluded.sequence, position = excluded.position, newest_us = excluded.newest_us, \
+                 revision = excluded.revision, state = excluded.state",
             )
             .bind(checkpoint.stream)
             .bind(checkpoint.event.0)
             .bind(checkpoint.sequence.cast_signed())
             .bind(checkpoint.position)
+            .bind(checkpoint.newest.0)
+            .bind(checkpoint.revision)
             .bind(checkpoint.state.as_slice())
             .execute(&mut *tx)
             .await?;
@@ -117,14 +124,18 @@ impl Store {
         Ok(done)
     }
 
-    /// The newest checkpoint of a stream that has read nothing from `before` on; `None` for `before` means the newest.
+    /// The newest checkpoint of a stream that has read nothing from `before` on (`None`: any) and that no change of the
+    /// device's associations since has made worthless.
     ///
     /// # Errors
     /// The database failed.
     pub async fn checkpoint(&self, stream: StreamId, before: Option<u64>) -> Result<Option<Checkpoint>, StoreError> {
         let row = sqlx::query(
-            "SELECT event_us, sequence, position, state FROM checkpoint \
-             WHERE stream = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT 1",
+            "SELECT c.event_us, c.sequence, c.position, c.newest_us, c.revision, c.state \
+             FROM checkpoint c JOIN stream s ON s.id = c.stream WHERE c.stream = $1 AND c.sequence <= $2 \
+             AND c.newest_us < COALESCE((SELECT MIN(a.from_us) FROM association_change a WHERE a.tenant = s.tenant \
+             AND a.device = s.device AND a.revision > c.revision), 9223372036854775807) \
+             ORDER BY c.sequence DESC LIMIT 1",
         )
         .bind(stream)
         .bind(before.map_or(i64::MAX, u64::cast_signed))
@@ -136,8 +147,27 @@ impl Store {
             event: Instant(row.try_get(0)?),
             sequence: row.try_get::<i64, _>(1)?.cast_unsigned(),
             position: row.try_get(2)?,
-            state: row.try_get(3)?,
+            newest: Instant(row.try_get(3)?),
+            revision: row.try_get(4)?,
+            state: row.try_get(5)?,
         }))
+    }
+
+    /// The first instant a stream has to be computed anew from, because its device's associations changed after what is
+    /// stored of it was computed.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn overtaken(&self, stream: StreamId) -> Result<Option<Instant>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MIN(a.from_us) FROM stream s JOIN association_change a ON a.tenant = s.tenant \
+             AND a.device = s.device WHERE s.id = $1 AND a.revision > \
+             (SELECT c.revision FROM checkpoint c WHERE c.stream = s.id ORDER BY c.sequence DESC LIMIT 1)",
+        )
+        .bind(stream)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<Option<i64>, _>(0)?.map(Instant))
     }
 
     /// The lowest sequence number of a stream that became durable after `position` but lies before `sequence`: a packet
@@ -156,8 +186,8 @@ impl Store {
         Ok(row.try_get::<Option<i64>, _>(0)?.map(i64::cast_unsigned))
     }
 
-    /// Streams on a patient that have packets their newest checkpoint does not know: later ones in the sequence, or late
-    /// ones that became durable after it.
+    /// Streams of associated devices that have packets their newest checkpoint does not know (later ones in the sequence, or
+    /// late ones that became durable after it), or that were computed under an earlier revision.
     ///
     /// # Errors
     /// The database failed.
@@ -179,12 +209,15 @@ impl Store {
 
     async fn unfinished_where(&self, among: &[StreamId]) -> Result<Vec<StreamId>, StoreError> {
         let mut sql = Sql::new(
-            "SELECT s.id FROM stream s JOIN device_link d ON d.tenant = s.tenant AND d.device = s.device \
-             WHERE d.patient IS NOT NULL AND (\
+            "SELECT s.id FROM stream s JOIN association_change a ON a.tenant = s.tenant AND a.device = s.device \
+             AND a.revision = (SELECT MAX(revision) FROM association_change n WHERE n.tenant = s.tenant \
+             AND n.device = s.device) WHERE (\
              COALESCE((SELECT MAX(j.position) FROM journal j WHERE j.stream = s.id), 0) > \
              COALESCE((SELECT MAX(c.position) FROM checkpoint c WHERE c.stream = s.id), 0) OR \
              COALESCE((SELECT MAX(j.sequence) FROM journal j WHERE j.stream = s.id), -1) >= \
-             COALESCE((SELECT MAX(c.sequence) FROM checkpoint c WHERE c.stream = s.id), 0))",
+             COALESCE((SELECT MAX(c.sequence) FROM checkpoint c WHERE c.stream = s.id), 0) OR \
+             COALESCE((SELECT c.revision FROM checkpoint c WHERE c.stream = s.id ORDER BY c.sequence DESC LIMIT 1), 0) \
+             < a.revision)",
         );
         if !among.is_empty() {
             sql.push(" AND s.id").bind_in(among.iter().copied().map(Value::Int).collect());

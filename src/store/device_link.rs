@@ -1,56 +1,69 @@
-//! Devices a tenant knows, and on whom they are.
+//! Devices a tenant knows, and their models.
 
-use sqlx::Row;
+use sqlx::{Any, Row as _, Transaction};
 
+use super::association::note_change;
 use super::{Store, StoreError};
-use crate::id::{DeviceKey, ResourceId, TenantId};
-
-/// A known device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeviceLink {
-    /// The device.
-    pub device: DeviceKey,
-    /// Row in `registry/device`.
-    pub model: Option<String>,
-    /// Logical id of the Patient it is on.
-    pub patient: Option<ResourceId>,
-}
+use crate::id::{DeviceKey, TenantId};
+use crate::time::Instant;
 
 impl Store {
-    /// Makes a device known, or changes what is known about it.
+    /// Makes a device known, or changes its model (a row in `registry/device`). Returns whether it was known. How packets
+    /// are read depends on the model, so a change of it is one about all of them.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn link_device(&self, tenant: &TenantId, link: &DeviceLink) -> Result<(), StoreError> {
+    pub async fn know_device(
+        &self,
+        tenant: &TenantId,
+        device: &DeviceKey,
+        model: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin_numbering().await?;
+        let before = known(&mut tx, tenant, device).await?;
+        if before.as_ref().is_some_and(|before| before.as_deref() == model) {
+            return Ok(true);
+        }
         sqlx::query(
-            "INSERT INTO device_link (tenant, device, model, patient) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (tenant, device) DO UPDATE SET model = excluded.model, patient = excluded.patient",
+            "INSERT INTO device_link (tenant, device, model) VALUES ($1, $2, $3) \
+             ON CONFLICT (tenant, device) DO UPDATE SET model = excluded.model",
         )
         .bind(tenant.as_str())
-        .bind(link.device.as_str())
-        .bind(link.model.as_deref())
-        .bind(link.patient.as_ref().map(ResourceId::as_str))
-        .execute(&self.writer)
+        .bind(device.as_str())
+        .bind(model)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        if before.is_some() {
+            note_change(&mut tx, tenant, device, Some(Instant::MIN)).await?;
+        }
+        tx.commit().await?;
+        Ok(before.is_some())
     }
 
-    /// What is known about a device.
+    /// The model of a device: none where the device is unknown, nothing inside where its model is.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn device_link(&self, tenant: &TenantId, device: &DeviceKey) -> Result<Option<DeviceLink>, StoreError> {
-        let row = sqlx::query("SELECT model, patient FROM device_link WHERE tenant = $1 AND device = $2")
-            .bind(tenant.as_str())
-            .bind(device.as_str())
-            .fetch_optional(&self.readers)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let patient = row.try_get::<Option<String>, _>(1)?.map(ResourceId::new).transpose();
-        Ok(Some(DeviceLink {
-            device: device.clone(),
-            model: row.try_get(0)?,
-            patient: patient.map_err(|_| StoreError::Damaged { what: "patient id" })?,
-        }))
+    pub async fn known_device(
+        &self,
+        tenant: &TenantId,
+        device: &DeviceKey,
+    ) -> Result<Option<Option<String>>, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        known(&mut tx, tenant, device).await
     }
+}
+
+/// The model of a device as [`Store::known_device`] tells it.
+pub(super) async fn known(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    device: &DeviceKey,
+) -> Result<Option<Option<String>>, StoreError> {
+    let row = sqlx::query("SELECT model FROM device_link WHERE tenant = $1 AND device = $2")
+        .bind(tenant.as_str())
+        .bind(device.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| Ok(row.try_get(0)?)).transpose()
 }

@@ -1,5 +1,7 @@
 //! What can go wrong in the store.
 
+use crate::id::{DeviceKey, EpisodeId};
+
 /// A failed store call.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -23,6 +25,14 @@ pub enum StoreError {
     TooMany {
         /// Most it may include.
         most: usize,
+    },
+    /// A device can be part of one episode at a time.
+    #[error("device {device} is part of episode {episode} at that time")]
+    InAnotherEpisode {
+        /// The device.
+        device: DeviceKey,
+        /// The episode it is part of.
+        episode: EpisodeId,
     },
     /// The process cannot be given a name of its own.
     #[error("no randomness to be had")]

@@ -10,7 +10,7 @@ use sqlx::{Row, Transaction};
 use super::sql::{Sql, Value, pieces};
 use super::{Store, StoreError};
 use crate::id::{DeviceKey, StreamName, TenantId};
-use crate::time::Instant;
+use crate::time::{DeviceTime, Instant};
 
 /// A stream's row id.
 pub type StreamId = i64;
@@ -24,6 +24,8 @@ pub struct NewEntry {
     pub sequence: u64,
     /// When it came.
     pub received: Instant,
+    /// Time of its first sample by the device's clock.
+    pub device: DeviceTime,
     /// SHA-256 of `packet`.
     pub sha256: [u8; 32],
     /// Canonical JSON.
@@ -52,6 +54,8 @@ pub struct Entry {
     pub sequence: u64,
     /// When it came.
     pub received: Instant,
+    /// Time of its first sample by the device's clock; of packets from before that was kept, when they came.
+    pub device: DeviceTime,
     /// SHA-256 of `packet`.
     pub sha256: [u8; 32],
     /// Canonical JSON.
@@ -221,8 +225,10 @@ impl Store {
         if end <= position {
             return Ok(Stretch { until: position, ..Stretch::default() });
         }
-        let mut sql =
-            Sql::new("SELECT j.position, j.stream, j.sequence, j.received_us, j.sha256, j.packet FROM journal j");
+        let mut sql = Sql::new(
+            "SELECT j.position, j.stream, j.sequence, j.received_us, COALESCE(j.device_us, j.received_us), j.sha256, \
+             j.packet FROM journal j",
+        );
         if self.is_shared() {
             sql.push(" JOIN stream_lease l ON l.stream = j.stream AND l.process = ").bind(&*self.process);
         }
@@ -247,7 +253,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Entry>, StoreError> {
         let rows = sqlx::query(
-            "SELECT position, stream, sequence, received_us, sha256, packet FROM journal \
+            "SELECT position, stream, sequence, received_us, COALESCE(device_us, received_us), sha256, packet FROM journal \
              WHERE stream = $1 AND sequence >= $2 AND position <= $3 ORDER BY sequence LIMIT $4",
         )
         .bind(stream)
@@ -283,11 +289,13 @@ async fn insert(
             entry.stream.into(),
             entry.sequence.cast_signed().into(),
             entry.received.0.into(),
+            entry.device.0.into(),
             entry.sha256.to_vec().into(),
             entry.packet.clone().into(),
         ]
     };
-    let mut sql = Sql::new("INSERT INTO journal (position, stream, sequence, received_us, sha256, packet) VALUES ");
+    let mut sql =
+        Sql::new("INSERT INTO journal (position, stream, sequence, received_us, device_us, sha256, packet) VALUES ");
     sql.bind_rows(&[], (first..).zip(entries).map(row));
     sql.push(" ON CONFLICT (stream, sequence) DO NOTHING RETURNING position");
     sql.query().fetch_all(&mut **tx).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
@@ -328,13 +336,14 @@ async fn insert_quarantine(
 }
 
 fn entry(row: &sqlx::any::AnyRow) -> Result<Entry, StoreError> {
-    let sha256 = row.try_get::<Vec<u8>, _>(4)?;
+    let sha256 = row.try_get::<Vec<u8>, _>(5)?;
     Ok(Entry {
         position: row.try_get(0)?,
         stream: row.try_get(1)?,
         sequence: row.try_get::<i64, _>(2)?.cast_unsigned(),
         received: Instant(row.try_get(3)?),
+        device: DeviceTime(row.try_get(4)?),
         sha256: sha256.try_into().map_err(|_| StoreError::Damaged { what: "packet hash" })?,
-        packet: row.try_get(5)?,
+        packet: row.try_get(6)?,
     })
 }

@@ -31,9 +31,9 @@ const NOW: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
 const ALIVE: &str = "p.expires_us > (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT \
     AND EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.pid = p.backend)";
 
-/// Streams `s` that have something to be processed for: their device is on a patient.
-const ON_PATIENT: &str = "stream s JOIN device_link d ON d.tenant = s.tenant AND d.device = s.device \
-    AND d.patient IS NOT NULL";
+/// Streams `s` that may have something to be processed for: their device is or was with somebody.
+const ON_PATIENT: &str = "stream s JOIN association_change a ON a.tenant = s.tenant AND a.device = s.device \
+    AND a.revision = 1";
 
 /// The right to process a stream, until it changes hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

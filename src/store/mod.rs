@@ -5,6 +5,7 @@
 //! makes group commit work: while one transaction is being made durable the next one gathers.
 #![expect(clippy::disallowed_methods, reason = "the one home of SQL")]
 
+mod association;
 mod checkpoint;
 mod contribution;
 pub mod date;
@@ -17,6 +18,7 @@ pub(crate) mod fixture;
 mod index;
 mod journal;
 mod lease;
+mod misplaced;
 mod read;
 mod resource;
 mod retract;
@@ -32,10 +34,10 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, Executor, Transaction};
 
+pub use association::{Associations, EpisodeDevice};
 pub use checkpoint::{Checkpoint, Commit, Committed, Together};
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
-pub use device_link::DeviceLink;
 pub use error::StoreError;
 pub use index::normalize_reference;
 pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey, Stretch};

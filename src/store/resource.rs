@@ -99,7 +99,7 @@ pub(in crate::store) async fn upsert(
 }
 
 /// Same tail as stored: nothing happens. Different: one version more, the old one to history.
-async fn upsert_as_they_are(
+pub(in crate::store) async fn upsert_as_they_are(
     tx: &mut Transaction<'_, Any>,
     capability: &Capability,
     tenant: &TenantId,

@@ -31,7 +31,8 @@ pub(super) async fn retracted(
 ) -> Result<Vec<Resource>, StoreError> {
     let mut retracted = Vec::new();
     for reference in references.into_iter().filter(|r| !written.contains(r)) {
-        let Some((kind, id)) = reference.split_once('/') else { continue };
+        // A strip's picture has no status; the document that names it has.
+        let Some((kind, id)) = reference.split_once('/').filter(|(kind, _)| *kind != "Binary") else { continue };
         let table = Table::of(kind);
         let mut sql = super::sql::Sql::new("SELECT r.tail FROM ");
         sql.push(table.name).push(" r WHERE ");

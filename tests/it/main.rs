@@ -10,6 +10,7 @@
 mod support;
 
 mod admin;
+mod associations;
 mod evaluate;
 mod fhir;
 mod ingest;

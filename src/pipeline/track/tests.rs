@@ -1,7 +1,8 @@
 mod derived;
 
 use super::*;
-use crate::id::{DeviceKey, StreamName};
+use crate::id::{DeviceKey, ResourceId, StreamName};
+use crate::session::association::Span;
 use crate::synthetic::Heart;
 use crate::time::MICROS;
 
@@ -17,7 +18,17 @@ fn key() -> StreamKey {
 }
 
 fn track(registry: &Registry, state: Option<&[u8]>) -> Track {
-    Track::resume(registry, &key(), None, ResourceId::new("p").unwrap(), state)
+    Track::resume(registry, &key(), with_one_patient(None), state)
+}
+
+/// A device that has always been with the same patient.
+fn with_one_patient(model: Option<String>) -> Associations {
+    Associations { model, spans: vec![span("p", i64::MIN, None)], revision: 1 }
+}
+
+fn span(patient: &str, from: i64, until: Option<i64>) -> Span {
+    let wearer = Wearer { patient: ResourceId::new(patient).unwrap(), episode: None };
+    Span { from: Instant(from), until: until.map(Instant), wearer }
 }
 
 /// Packets of `per_packet` samples covering `seconds`.
@@ -84,7 +95,7 @@ fn a_resumed_track_gives_what_an_uninterrupted_one_gives() {
     for piece in packets.chunks(37) {
         let mut track = track(&registry, state.as_deref());
         batches.extend(run(&registry, &mut track, piece));
-        state = Some(track.save(&registry));
+        state = Some(track.save());
     }
     assert_eq!(batches, whole);
     assert!(state.unwrap().len() < 128 * 1024);
@@ -99,4 +110,43 @@ fn the_end_of_a_stream_closes_what_is_open_but_short_windows_give_no_rate() {
     let batches = run(&registry, &mut track(&registry, None), &packets);
     let count = |code: &str| measured(&batches).iter().filter(|m| m.signal.as_str() == code).count();
     assert_eq!((count("ecg"), count("rr-interval"), count("heart-rate"), count("hrv-sdnn")), (2, 2, 1, 0));
+}
+
+#[test]
+fn a_device_that_changes_hands_gives_each_patient_a_part_and_nobody_the_time_between() {
+    let registry = Registry::builtin().unwrap();
+    let heart = Heart::new(|_| 75.0, 320.0);
+    let packets = packets(&heart, 310, 250);
+    let at = |seconds: i64| START + seconds * MICROS;
+    let associations = Associations {
+        model: None,
+        spans: vec![span("a", i64::MIN, Some(at(90))), span("b", at(200), None)],
+        revision: 1,
+    };
+    let mut track = Track::resume(&registry, &key(), associations, None);
+    let batches = run(&registry, &mut track, &packets);
+    let rates = |patient: &str| -> Vec<i64> {
+        let of = batches.iter().filter(|b| b.origin.patient.as_str() == patient);
+        let all = of.flat_map(|b| &b.measured).filter(|m| m.signal.as_str() == "ecg");
+        all.map(|m| (m.interval.start.0 - START) / MICROS).collect()
+    };
+    assert_eq!((rates("a"), rates("b")), (vec![0, 60], vec![180, 240]));
+    let first_of_b = batches.iter().find(|b| b.origin.patient.as_str() == "b").unwrap();
+    assert_eq!(first_of_b.packets.first, 200);
+    assert!(!track.is_over());
+}
+
+#[test]
+fn asking_what_is_open_changes_nothing() {
+    let registry = Registry::builtin().unwrap();
+    let heart = Heart::new(|_| 75.0, 320.0);
+    let packets = packets(&heart, 310, 250);
+    let whole = run(&registry, &mut track(&registry, None), &packets);
+    let mut asked = track(&registry, None);
+    let (before, after) = packets.split_at(90);
+    let mut batches = run(&registry, &mut asked, before);
+    let open = asked.open(&registry);
+    assert!(measured(&open).iter().any(|m| m.signal.as_str() == "ecg"));
+    batches.extend(run(&registry, &mut asked, after));
+    assert_eq!(batches, whole);
 }

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use super::{ALONE, commit, key};
 use crate::id::{DeviceKey, ResourceId};
+use crate::session::association::{Span, Wearer};
 use crate::store::fixture::{database, open, tenant};
-use crate::store::{DeviceLink, Holder, Lease, Store};
+use crate::store::{Holder, Lease, Store};
+use crate::time::Instant;
 
 /// Puts a device on a patient.
 pub(super) async fn link(store: &Store, device: &str) {
     let device = DeviceKey::new(device).unwrap();
-    let link = DeviceLink { device, model: None, patient: Some(ResourceId::new("p1").unwrap()) };
-    store.link_device(&tenant("a"), &link).await.unwrap();
+    let wearer = Wearer { patient: ResourceId::new("p1").unwrap(), episode: None };
+    let always = Span { from: Instant::MIN, until: None, wearer };
+    store.set_worn(&tenant("a"), &device, &[always]).await.unwrap();
 }
 
 /// Two processes on a database with so many streams.

@@ -1,5 +1,6 @@
 //! What every database must do, beside searching: journal, checkpoints and, where processes share it, leases.
 
+mod association;
 mod checkpoint;
 mod journal;
 mod lease;
@@ -10,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{Checkpoint, Commit, Lease, NewEntry, StreamId, StreamKey, Together};
 use crate::id::{DeviceKey, StreamName};
 use crate::store::fixture::{observation, tenant};
-use crate::time::Instant;
+use crate::time::{DeviceTime, Instant};
 
 fn key(device: &str, name: &str) -> StreamKey {
     let (device, name) = (DeviceKey::new(device).unwrap(), StreamName::new(name).unwrap());
@@ -19,7 +20,14 @@ fn key(device: &str, name: &str) -> StreamKey {
 
 fn entry(stream: StreamId, sequence: u64, packet: &[u8]) -> NewEntry {
     let sha256 = Sha256::digest(packet).into();
-    NewEntry { stream, sequence, received: Instant(sequence.cast_signed()), sha256, packet: packet.to_vec() }
+    NewEntry {
+        stream,
+        sequence,
+        received: Instant(sequence.cast_signed()),
+        device: DeviceTime(0),
+        sha256,
+        packet: packet.to_vec(),
+    }
 }
 
 /// Nothing comes of several streams together.
@@ -34,7 +42,15 @@ fn commit(lease: Lease, sequence: u64, value: &str) -> Commit {
         tenant: tenant("a"),
         resources: vec![observation(&id, "p1", &event.to_fhir(), value)],
         contributions: Vec::new(),
-        checkpoint: Checkpoint { stream: lease.stream, event, sequence, position: sequence.cast_signed(), state },
+        checkpoint: Checkpoint {
+            stream: lease.stream,
+            event,
+            sequence,
+            position: sequence.cast_signed(),
+            newest: event,
+            revision: 1,
+            state,
+        },
         lease,
     }
 }

@@ -135,6 +135,12 @@ impl Client {
         self.send(request.json(&json!({"patient": patient})))
     }
 
+    /// `PUT`s JSON.
+    #[track_caller]
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Reply {
+        self.send(self.http.put(self.url(path)).json(body))
+    }
+
     /// Posts a body as it is.
     #[track_caller]
     pub(crate) fn ingest_raw(&self, content_type: &str, body: impl Into<Vec<u8>>) -> Reply {

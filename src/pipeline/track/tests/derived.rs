@@ -45,7 +45,7 @@ impl Wave {
 
     fn track(&self, registry: &Registry, state: Option<&[u8]>) -> Track {
         let model = self.model.map(str::to_owned);
-        Track::resume(registry, &key(), model, ResourceId::new("p").unwrap(), state)
+        Track::resume(registry, &key(), with_one_patient(model), state)
     }
 
     /// What comes out, checked to be the same however the stream is cut or interrupted.
@@ -59,7 +59,7 @@ impl Wave {
         for piece in self.packets(second).chunks(37) {
             let mut track = self.track(&registry, state.as_deref());
             batches.extend(run(&registry, &mut track, piece));
-            state = Some(track.save(&registry));
+            state = Some(track.save());
         }
         assert_eq!(batches, whole, "{} resumed", self.signal);
         owned(&whole)
