@@ -63,6 +63,7 @@ impl App {
             organization: config.organization.clone(),
             telemetry: telemetry.clone(),
             progress: Arc::clone(&progress),
+            clock_bound_us: config.clock_bound_us,
             workers: config.workers,
         };
         let pipeline = Pipeline::start(parts, appended_rx).await.context("pipeline")?;

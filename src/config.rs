@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::id::TenantId;
+use crate::time::MICROS;
 
 /// Everything a server is told at start.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Config {
     pub organization: String,
     /// Tenant of `/fhir/R4` for callers that have none of their own.
     pub tenant: TenantId,
+    /// How far a device's clock that is believed may be off before its measurements say so, in microseconds.
+    pub clock_bound_us: i64,
     /// Pipeline threads.
     pub workers: usize,
 }
@@ -46,6 +49,8 @@ pub struct Given {
     pub registry: Option<PathBuf>,
     /// `organization`.
     pub organization: Option<String>,
+    /// `clock_bound_s`, in whole seconds.
+    pub clock_bound_s: Option<u32>,
     /// `workers`.
     pub workers: Option<usize>,
 }
@@ -100,6 +105,7 @@ impl Given {
             public_url: self.public_url.or(other.public_url),
             registry: self.registry.or(other.registry),
             organization: self.organization.or(other.organization),
+            clock_bound_s: self.clock_bound_s.or(other.clock_bound_s),
             workers: self.workers.or(other.workers),
         }
     }
@@ -125,6 +131,7 @@ impl Given {
             registry: self.registry,
             organization: self.organization.unwrap_or_else(|| "Afferent".to_owned()),
             tenant: TenantId::new("default")?,
+            clock_bound_us: i64::from(self.clock_bound_s.unwrap_or(30)) * MICROS,
             workers: self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
         })
     }

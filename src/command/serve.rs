@@ -39,6 +39,9 @@ pub(super) struct Settings {
     /// Name of the organization that answers for the data.
     #[arg(long, env = "AFFERENT_ORGANIZATION")]
     organization: Option<String>,
+    /// Seconds a device's clock may be off before its measurements say so [default: 30]
+    #[arg(long, env = "AFFERENT_CLOCK_BOUND_S", value_name = "SECONDS")]
+    clock_bound_s: Option<u32>,
     /// Pipeline threads [default: one a core].
     #[arg(long, env = "AFFERENT_WORKERS")]
     workers: Option<usize>,
@@ -54,6 +57,7 @@ impl Settings {
             public_url: self.public_url,
             registry: self.registry,
             organization: self.organization,
+            clock_bound_s: self.clock_bound_s,
             workers: self.workers,
         };
         given.or(file).build()

@@ -42,6 +42,8 @@ pub struct Parts {
     pub telemetry: Telemetry,
     /// How far it has come.
     pub progress: Arc<Progress>,
+    /// How far a clock that is believed may be off before that is said, in microseconds.
+    pub clock_bound_us: i64,
     /// Worker threads.
     pub workers: usize,
 }

@@ -63,6 +63,7 @@ fn projected(
             window: composed.measured.interval,
             packets: first.packets.clone(),
             measured: vec![composed.measured],
+            added_us: 0,
             sources,
         };
         resources.extend(projection::project(&batch, registry, &organization, &|_, _, _, _| None)?);

@@ -8,9 +8,10 @@ use crate::algorithm::{Chain, Closed, PacketSeen, Rows};
 use crate::device::{self, Frame, Reading};
 use crate::id::{SignalCode, TenantId};
 use crate::packet::{PacketError, RawPacket};
-use crate::projection::{Batch, Origin};
+use crate::projection::{Batch, ClockNote, Origin};
 use crate::registry::{DeviceModel, Registry};
 use crate::session::association::{Wearer, span_at};
+use crate::session::clock;
 use crate::signal::{Measured, PacketRange, Quality, Value};
 use crate::store::{Associations, StreamKey};
 use crate::time::{DeviceTime, Instant, Interval};
@@ -32,6 +33,9 @@ struct State {
     wearer: Option<Wearer>,
     /// Latest time of a packet.
     newest: Option<Instant>,
+    /// What was added to the time of the packet before.
+    added_us: i64,
+    clock: Option<ClockNote>,
     firmware: Option<String>,
     sdk: Option<String>,
     lead: Option<String>,
@@ -93,8 +97,9 @@ impl Track {
         registry: &Registry,
         packet: &RawPacket,
         seen: &PacketSeen,
+        clock: &clock::Reading,
     ) -> Result<Vec<Batch>, PacketError> {
-        let start = Instant(packet.device_time.0);
+        let start = clock.at;
         let wearer = self.wearer(start, packet);
         let frame = match &wearer {
             Some(_) => device::decode_at(packet, registry, self.associations.model.as_deref(), start)?,
@@ -105,7 +110,7 @@ impl Track {
             batches.extend(self.finish(registry));
             self.state.wearer = wearer;
         }
-        self.remember(packet, start);
+        self.remember(packet, clock);
         for reading in frame.readings {
             batches.extend(self.read(registry, reading, seen));
         }
@@ -123,8 +128,10 @@ impl Track {
     }
 
     /// What the packet says about its device, for the windows that are open now.
-    fn remember(&mut self, packet: &RawPacket, at: Instant) {
-        self.state.newest = self.state.newest.max(Some(at));
+    fn remember(&mut self, packet: &RawPacket, clock: &clock::Reading) {
+        self.state.newest = self.state.newest.max(Some(clock.at));
+        self.state.added_us = clock.added_us;
+        self.state.clock = note(clock);
         if packet.firmware.is_some() {
             self.state.firmware.clone_from(&packet.firmware);
         }
@@ -149,6 +156,7 @@ impl Track {
             firmware: self.state.firmware.clone(),
             sdk: self.state.sdk.clone(),
             lead: self.state.lead.clone(),
+            clock: self.state.clock,
         })
     }
 
@@ -241,7 +249,8 @@ impl Track {
         };
         let packets = PacketRange::of(seen.sequence, &seen.sha256);
         let origin = self.origin()?;
-        Some(Batch { origin, window: interval, packets, measured: vec![measured], sources: Vec::new() })
+        let added_us = self.state.added_us;
+        Some(Batch { origin, window: interval, packets, measured: vec![measured], added_us, sources: Vec::new() })
     }
 
     fn batches(&self, closed: Vec<Closed>) -> Vec<Batch> {
@@ -251,10 +260,18 @@ impl Track {
             window: closed.window,
             packets: closed.packets,
             measured: closed.measured,
+            added_us: 0,
             sources: Vec::new(),
         };
         closed.into_iter().map(batch).collect()
     }
+}
+
+/// What is to be said about the clock: nothing, where it was right.
+fn note(clock: &clock::Reading) -> Option<ClockNote> {
+    let note = |off_us: i64, is_corrected| ClockNote { off_ms: (off_us as f64 / 1e3).round() as i64, is_corrected };
+    let corrected = (clock.added_us != 0).then(|| note(clock.added_us, true));
+    corrected.or_else(|| clock.skew_us.map(|us| note(us, false)))
 }
 
 fn algorithms(registry: &Registry) -> Vec<(String, String)> {

@@ -18,11 +18,12 @@ use crate::id::TenantId;
 use crate::packet::{PacketError, RawPacket};
 use crate::pipeline::track::Track;
 use crate::projection::{self, Batch, Organization};
-use crate::registry::{Registry, StripPaper};
+use crate::registry::{ClockKind, Registry, StripPaper};
 use crate::resource::Resource;
+use crate::session::clock::{Clock, Discipline, Segment};
 use crate::session::{Arrival, Sequencer};
 use crate::signal::{Quality, SampleBlock};
-use crate::store::{Checkpoint, Commit, Entry, Lease, NewEntry, StoreError, StreamId};
+use crate::store::{Checkpoint, Commit, Entry, KnownClock, Lease, NewEntry, StoreError, StreamId};
 use crate::strip::{self, Caption, Paper, Strip};
 use crate::time::Instant;
 
@@ -38,6 +39,7 @@ struct Live {
     lease: Lease,
     track: Track,
     sequencer: Sequencer<Entry>,
+    clock: Clock,
     /// Journal rows up to here have been offered.
     position: i64,
 }
@@ -57,7 +59,8 @@ struct Worker {
     restless: BTreeSet<StreamId>,
     /// When the first of them became so.
     restless_since: Option<tokio::time::Instant>,
-    /// Devices and organizations as last handed over: they come with every batch and hardly ever change.
+    /// Devices, organizations and coincident timestamps as last handed over: they come with every batch and hardly ever
+    /// change.
     known: BTreeMap<String, Element>,
 }
 
@@ -110,7 +113,11 @@ impl Worker {
                 return work;
             }
             self.restless_since = None;
-            std::mem::take(&mut self.restless).into_iter().for_each(|stream| self.wind_up(stream));
+            for stream in std::mem::take(&mut self.restless) {
+                if let (Some(first), Some(lease)) = (self.wind_up(stream), self.lease(stream)) {
+                    self.load(lease, Some(first));
+                }
+            }
         }
         queue.blocking_recv()
     }
@@ -182,14 +189,18 @@ impl Worker {
             self.done(1);
             return;
         }
-        self.pump(stream, 1);
+        let lease = live.lease;
+        if let Some(first) = self.pump(stream, 1) {
+            self.load(lease, Some(first));
+        }
     }
 
     /// Brings a stream up from the newest checkpoint that has not read past `before`.
-    fn load(&mut self, lease: Lease, before: Option<u64>) {
+    fn load(&mut self, lease: Lease, mut before: Option<u64>) {
         loop {
             match self.try_load(lease, before) {
-                Ok(()) => return,
+                Ok(None) => return,
+                Ok(first) => before = first,
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "stream cannot be loaded, trying again");
                     std::thread::sleep(std::time::Duration::from_millis(500));
@@ -198,7 +209,8 @@ impl Worker {
         }
     }
 
-    fn try_load(&mut self, lease: Lease, before: Option<u64>) -> Result<(), StoreError> {
+    /// Tries to; gives the packet it has to go back to when more became known of the clock on the way.
+    fn try_load(&mut self, lease: Lease, before: Option<u64>) -> Result<Option<u64>, StoreError> {
         let store = self.parts.store.clone();
         let runtime = self.runtime.clone();
         let stream = lease.stream;
@@ -208,7 +220,7 @@ impl Worker {
         if associations.revision == 0 {
             self.orphans.insert(stream);
             self.parts.telemetry.orphans(1);
-            return Ok(());
+            return Ok(None);
         }
         // The journal as it is now: what becomes durable while the stream is read comes as an entry afterwards, and may
         // be late.
@@ -218,7 +230,7 @@ impl Worker {
             let together = |tenant: &TenantId, bodies: &[Vec<u8>]| together::resources(&self.parts, tenant, bodies);
             let taken_back = store.take_back(&key, lease, from, &associations.spans, &together);
             if !runtime.block_on(taken_back)? {
-                return Ok(());
+                return Ok(None);
             }
             self.known.clear();
         }
@@ -228,9 +240,11 @@ impl Worker {
             checkpoint = runtime.block_on(store.checkpoint(stream, Some(late)))?;
         }
         let state = checkpoint.as_ref().map(|c| c.state.as_slice());
+        let clock = runtime.block_on(store.clock(stream))?;
+        let clock = self.clock(associations.model.as_deref(), clock);
         let track = Track::resume(&self.parts.registry, &key, associations, state);
         let sequencer = Sequencer::new(checkpoint.as_ref().map(|c| c.sequence));
-        self.live.insert(stream, Live { lease, track, sequencer, position: until });
+        self.live.insert(stream, Live { lease, track, sequencer, clock, position: until });
         let first = checkpoint.map_or(0, |c| c.sequence);
         let mut from = first;
         loop {
@@ -241,37 +255,60 @@ impl Worker {
                 if let Some(live) = self.live.get_mut(&stream) {
                     live.sequencer.offer(entry.sequence, entry);
                 }
-                self.pump(stream, 0);
+                if let Some(first) = self.pump(stream, 0) {
+                    return Ok(Some(first));
+                }
             }
         }
         // Also when it gave nothing: that it was computed under this revision has to be known.
         if overtaken.is_some() || (from > first && self.live.get(&stream).is_some_and(|live| live.track.is_over())) {
-            self.wind_up(stream);
+            return Ok(self.wind_up(stream));
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// What is known of a device's clock, or nothing yet.
+    fn clock(&self, model: Option<&str>, known: Option<Vec<u8>>) -> Clock {
+        let row = model.and_then(|model| self.parts.registry.devices.get(model));
+        let discipline = match row.map(|row| row.clock).unwrap_or_default() {
+            ClockKind::Kept => Discipline::Kept { bound_us: self.parts.clock_bound_us },
+            ClockKind::Free => Discipline::Free,
+        };
+        let known = known.and_then(|state| postcard::from_bytes::<Clock>(&state).ok());
+        known.filter(|clock| clock.discipline() == discipline).unwrap_or_else(|| Clock::new(discipline))
     }
 
     /// Brings what waits to an end: packets behind one that has not come, windows of a stretch of time that is over. Should
     /// more come for them after all, the stream goes back, or goes on from before, and gives them anew.
-    fn wind_up(&mut self, stream: StreamId) {
+    ///
+    /// Gives the packet the stream has to go back to instead, where that became known on the way.
+    fn wind_up(&mut self, stream: StreamId) -> Option<u64> {
         while let Some((_, entry)) = self.live.get_mut(&stream).and_then(|live| live.sequencer.drain()) {
-            self.take(stream, &entry, 0);
+            if let Taken::Again(first) = self.take(stream, &entry, 0) {
+                return Some(first);
+            }
         }
         let registry = Arc::clone(&self.parts.registry);
-        let Some(live) = self.live.get(&stream) else { return };
-        let Some(newest) = live.track.newest() else { return };
+        let live = self.live.get(&stream)?;
+        let newest = live.track.newest()?;
         let batches = if live.track.is_over() { live.track.open(&registry) } else { Vec::new() };
         if let Some(commit) = self.commit(stream, newest, &batches) {
             self.hand_over(Finished::Commit(Box::new(commit), 0));
         }
         self.restless.remove(&stream);
+        None
     }
 
-    /// Processes what is in order; `packets` are done with it.
-    fn pump(&mut self, stream: StreamId, mut packets: usize) {
+    /// Processes what is in order; `packets` are done with it. Gives the packet the stream has to go back to, if it has to.
+    fn pump(&mut self, stream: StreamId, mut packets: usize) -> Option<u64> {
         while let Some((_, entry)) = self.live.get_mut(&stream).and_then(|live| live.sequencer.next()) {
-            if self.take(stream, &entry, packets) {
-                packets = 0;
+            match self.take(stream, &entry, packets) {
+                Taken::Nothing => {}
+                Taken::Gave => packets = 0,
+                Taken::Again(first) => {
+                    self.done(packets);
+                    return Some(first);
+                }
             }
         }
         if self.live.get(&stream).is_some_and(|live| live.sequencer.held() > 0 || live.track.is_over()) {
@@ -279,21 +316,38 @@ impl Worker {
             self.restless_since.get_or_insert_with(tokio::time::Instant::now);
         }
         self.done(packets);
+        None
     }
 
-    /// Processes a packet and hands over what it gave, with `packets` that are done with it; whether it gave anything.
-    fn take(&mut self, stream: StreamId, entry: &Entry, packets: usize) -> bool {
+    /// Processes a packet and hands over what it gave, with `packets` that are done with it.
+    fn take(&mut self, stream: StreamId, entry: &Entry, packets: usize) -> Taken {
+        if let Some(first) = self.tell_the_time(stream, entry) {
+            return Taken::Again(first);
+        }
         let batches = match self.process(stream, entry) {
             Ok(batches) => batches,
             Err(error) => {
                 self.set_aside(entry, &error.to_string());
-                return false;
+                return Taken::Nothing;
             }
         };
-        let Some(last) = batches.last() else { return false };
-        let Some(commit) = self.commit(stream, last.window.end, &batches) else { return false };
+        let Some(last) = batches.last() else { return Taken::Nothing };
+        let Some(commit) = self.commit(stream, last.window.end, &batches) else { return Taken::Nothing };
         self.hand_over(Finished::Commit(Box::new(commit), packets));
-        true
+        Taken::Gave
+    }
+
+    /// Lets a stream's clock see a packet. Gives an earlier packet when its time, and that of all since, is another one now.
+    fn tell_the_time(&mut self, stream: StreamId, entry: &Entry) -> Option<u64> {
+        let live = self.live.get_mut(&stream)?;
+        let first = live.clock.observe(entry.sequence, entry.device, entry.received)?;
+        if first >= entry.sequence {
+            return None;
+        }
+        let (lease, known) = (live.lease, known(&live.clock));
+        let store = self.parts.store.clone();
+        self.runtime.block_on(insist("clock cannot be stored", || store.set_clock(lease, &known, first)));
+        Some(first)
     }
 
     /// Packets are done with when all that was handed over before is stored, so word of it takes the same way.
@@ -311,7 +365,8 @@ impl Worker {
     fn process(&mut self, stream: StreamId, entry: &Entry) -> Result<Vec<Batch>, PacketError> {
         let Some(live) = self.live.get_mut(&stream) else { return Ok(Vec::new()) };
         let seen = PacketSeen { sequence: entry.sequence, sha256: entry.sha256 };
-        live.track.push(&self.parts.registry, &RawPacket::from_canonical(&entry.packet)?, &seen)
+        let time = live.clock.read(entry.sequence, entry.device);
+        live.track.push(&self.parts.registry, &RawPacket::from_canonical(&entry.packet)?, &seen, &time)
     }
 
     /// What to store of a stream where it stands; everything before `event` has been given out.
@@ -328,9 +383,12 @@ impl Worker {
             state: live.track.save(),
         };
         let (tenant, lease) = (live.track.tenant().clone(), live.lease);
-        let resources = self.project(batches);
+        let segment = live.clock.segment(checkpoint.sequence.saturating_sub(1)).filter(|s| s.corrects).cloned();
+        let clock = known(&live.clock);
+        let mut resources = self.project(batches);
+        resources.extend(segment.zip(batches.first()).and_then(|(segment, batch)| self.coincident(batch, &segment)));
         let contributions = batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect();
-        Some(Commit { tenant, resources, contributions, checkpoint, lease })
+        Some(Commit { tenant, resources, contributions, checkpoint, clock, lease })
     }
 
     fn project(&mut self, batches: &[Batch]) -> Vec<Resource> {
@@ -353,11 +411,20 @@ impl Worker {
         resources
     }
 
+    /// What the device's clock showed, if that has not been written just so.
+    fn coincident(&mut self, batch: &Batch, segment: &Segment) -> Option<Resource> {
+        let organization = Organization::of(&batch.origin.tenant, &self.parts.organization);
+        let resource = projection::coincident_timestamp(&batch.origin, segment, &organization);
+        self.is_unknown(&resource, batch).then_some(resource)
+    }
+
     /// Whether a resource has to be written: always, but for devices and organizations that are as they were.
     fn is_news(&mut self, resource: &Resource, batch: &Batch) -> bool {
-        if !matches!(resource.kind.as_str(), "Device" | "Organization") {
-            return true;
-        }
+        !matches!(resource.kind.as_str(), "Device" | "Organization") || self.is_unknown(resource, batch)
+    }
+
+    /// Whether a resource is another than it was when last handed over.
+    fn is_unknown(&mut self, resource: &Resource, batch: &Batch) -> bool {
         let key = format!("{}/{}", batch.origin.tenant, resource.reference());
         if self.known.get(&key) == Some(&resource.element) {
             return false;
@@ -379,6 +446,21 @@ impl Worker {
         };
         self.runtime.block_on(insist("quarantine failed", || self.parts.store.quarantine(&aside, reason)));
     }
+}
+
+/// What became of a packet.
+enum Taken {
+    /// It completed nothing.
+    Nothing,
+    /// What it completed has been handed over.
+    Gave,
+    /// The stream has to go back to an earlier packet, and comes to this one again.
+    Again(u64),
+}
+
+fn known(clock: &Clock) -> KnownClock {
+    // Plain data always serializes; an empty state would mean surveying the clock anew, not a wrong time.
+    KnownClock { revision: clock.revision(), state: postcard::to_stdvec(clock).unwrap_or_default() }
 }
 
 /// A strip as PNG; none when it cannot be drawn, which is logged and costs the record its picture only.

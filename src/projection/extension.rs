@@ -35,6 +35,18 @@ pub(crate) fn lead(name: &str) -> Element {
     extension(&structure_definition("lead"), ("valueString", text(name)))
 }
 
+/// `Observation.extension` clock-skew: how many seconds the device's clock was behind the server's, where that is more than
+/// is taken for granted and nothing was done about it.
+pub(crate) fn clock_skew(off_ms: i64) -> Element {
+    extension(&structure_definition("clock-skew"), ("valueDecimal", decimal(seconds(off_ms))))
+}
+
+/// Milliseconds as a decimal of seconds.
+fn seconds(ms: i64) -> String {
+    let sign = if ms < 0 { "-" } else { "" };
+    format!("{sign}{}.{:03}", ms.unsigned_abs() / 1000, ms.unsigned_abs() % 1000)
+}
+
 /// `Provenance.entity.extension` packet-range: the packets a resource comes from, what sent them, and their hash.
 pub(crate) fn packet_range(origin: &Origin, packets: &PacketRange) -> Element {
     let string = |name: &str, value: &str| extension(name, ("valueString", text(value)));
@@ -43,6 +55,8 @@ pub(crate) fn packet_range(origin: &Origin, packets: &PacketRange) -> Element {
     parts.extend(origin.firmware.as_deref().map(|v| string("firmware", v)));
     parts.extend(origin.sdk.as_deref().map(|v| string("sdk", v)));
     parts.extend(origin.episode.as_ref().map(|e| string(EPISODE, e.as_str())));
+    let offset = origin.clock.filter(|clock| clock.is_corrected).map(|clock| seconds(clock.off_ms));
+    parts.extend(offset.map(|offset| extension("clock-offset", ("valueDecimal", decimal(offset)))));
     parts.push(number("first", packets.first));
     parts.push(number("last", packets.last));
     parts.push(number("count", packets.count));

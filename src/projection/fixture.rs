@@ -28,6 +28,7 @@ pub(super) fn origin(stream: &str) -> Origin {
         firmware: Some("fw-2.4.1".to_owned()),
         sdk: Some("1.3.0".to_owned()),
         lead: Some("MLII".to_owned()),
+        clock: None,
     }
 }
 
@@ -55,7 +56,7 @@ pub(super) fn measured(signal: &str, interval: Interval, value: Value) -> Measur
 
 pub(super) fn batch(stream: &str, window: Interval, measured: Vec<Measured>) -> Batch {
     let packets = PacketRange { first: 17, last: 76, count: 60, chain: [7; 32] };
-    Batch { origin: origin(stream), window, packets, measured, sources: Vec::new() }
+    Batch { origin: origin(stream), window, packets, measured, added_us: 0, sources: Vec::new() }
 }
 
 fn point(interval: Interval) -> Interval {

@@ -11,7 +11,7 @@ use super::Origin;
 use super::canonical::canonical;
 use crate::fhir::Element;
 use crate::fhir::datatype;
-use crate::id::{ResourceId, SignalCode, TenantId, resource_id};
+use crate::id::{DeviceKey, ResourceId, SignalCode, StreamName, TenantId, resource_id};
 use crate::signal::AlgorithmRef;
 use crate::time::Interval;
 
@@ -68,6 +68,12 @@ pub(crate) fn provenance(
     signals: &str,
 ) -> Identity {
     of_interval(origin, "Provenance", window, &[algorithm.map_or("", |a| &a.id), signals])
+}
+
+/// Identity of the coincident timestamp of a clock's segment, which begins with packet `first` of a stream.
+pub(crate) fn coincident(tenant: &TenantId, device: &DeviceKey, stream: &StreamName, first: u64) -> Identity {
+    let parts = [device.as_str(), stream.as_str(), &first.to_string(), "coincident-timestamp"];
+    Identity::of(tenant, "Observation", &parts)
 }
 
 fn of_interval(origin: &Origin, kind: &str, interval: Interval, parts: &[&str]) -> Identity {

@@ -3,6 +3,7 @@
 
 mod canonical;
 mod code;
+mod coincident;
 mod component;
 mod device;
 mod document_reference;
@@ -24,6 +25,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+pub use coincident::coincident_timestamp;
 pub use device::{algorithm_id, sensor_id};
 pub use identifier::observation_id;
 pub use lineage::{PacketSource, packet_sources};
@@ -62,6 +64,17 @@ pub struct Origin {
     pub sdk: Option<String>,
     /// Lead or channel, such as `MLII`.
     pub lead: Option<String>,
+    /// How far the device's clock was off, where it was.
+    pub clock: Option<ClockNote>,
+}
+
+/// How far a device's clock was off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockNote {
+    /// Server time minus device time, in milliseconds.
+    pub off_ms: i64,
+    /// Whether times are corrected by that, or only said to be off by it.
+    pub is_corrected: bool,
 }
 
 impl Origin {
@@ -71,7 +84,18 @@ impl Origin {
     pub fn together(&self) -> Self {
         let (tenant, patient, episode) = (self.tenant.clone(), self.patient.clone(), self.episode.clone());
         let (device, stream) = (DeviceKey::together(), StreamName::of_patient(&patient));
-        Self { tenant, device, model: None, stream, patient, episode, firmware: None, sdk: None, lead: None }
+        Self {
+            tenant,
+            device,
+            model: None,
+            stream,
+            patient,
+            episode,
+            firmware: None,
+            sdk: None,
+            lead: None,
+            clock: None,
+        }
     }
 }
 
@@ -86,6 +110,9 @@ pub struct Batch {
     pub packets: PacketRange,
     /// What was measured.
     pub measured: Vec<Measured>,
+    /// What was added to the device's own time of a reading, in microseconds. A reading keeps its identity when more is known
+    /// of the clock, so that is made from the device's own time; a window's is made from its place on the server's time base.
+    pub added_us: i64,
     /// The streams behind it, when several gave it together: `origin` names none of them then, see [`Origin::together`].
     pub sources: Vec<Contributor>,
 }
@@ -100,6 +127,11 @@ pub struct Contributor {
 }
 
 impl Batch {
+    /// The time something of this batch is identified by.
+    pub(crate) fn identified(&self, interval: Interval) -> Interval {
+        Interval { start: interval.start.plus(-self.added_us), end: interval.end.plus(-self.added_us) }
+    }
+
     /// The streams behind it.
     pub(crate) fn contributors(&self) -> Vec<(&Origin, &PacketRange)> {
         if self.sources.is_empty() {

@@ -35,7 +35,8 @@ pub(crate) fn observation(
 ) -> Result<Resource, ProjectionError> {
     let origin = &context.batch.origin;
     let row = context.row(&measured.signal)?;
-    let identity = identifier::observation(origin, &measured.signal, measured.interval, measured.algorithm.as_ref());
+    let interval = context.batch.identified(measured.interval);
+    let identity = identifier::observation(origin, &measured.signal, interval, measured.algorithm.as_ref());
     let content = content(row, measured)?;
     let poor = measured.quality.index() < row.quality_threshold;
     let when = measured.interval.end.to_fhir();
@@ -67,6 +68,8 @@ pub(crate) fn observation(
 
 fn extensions(context: &Context<'_>, row: &Signal, measured: &Measured) -> Vec<Element> {
     let mut all = vec![extension::signal_quality(measured.quality)];
+    let off = context.batch.origin.clock.filter(|clock| !clock.is_corrected);
+    all.extend(off.map(|clock| extension::clock_skew(clock.off_ms)));
     if row.kind == Kind::SampledData {
         all.extend(context.batch.origin.lead.as_deref().map(extension::lead));
     }

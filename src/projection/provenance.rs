@@ -29,7 +29,7 @@ pub(crate) fn provenance(
     signals.dedup();
     // An algorithm gives a window once, whatever it finds in it; a device may give several signals at one moment.
     let given = if algorithm.is_some() { String::new() } else { signals.join(" ") };
-    let id = identifier::provenance(&context.batch.origin, window, algorithm, &given).id;
+    let id = identifier::provenance(&context.batch.origin, context.batch.identified(window), algorithm, &given).id;
     let (from, to) = (window.start.to_fhir(), window.end.to_fhir());
     let by = algorithm.map_or_else(|| "as the device sent it".to_owned(), |a| format!("by {} {}", a.id, a.version));
     let mut body = start("Provenance", &id, Some(us_core("us-core-provenance")));

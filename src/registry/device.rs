@@ -26,6 +26,9 @@ pub struct DeviceModel {
     /// Vendor JSON the model sends.
     #[serde(default)]
     pub vendor: Vec<VendorSchema>,
+    /// How the clock behind `device_time` is taken.
+    #[serde(default)]
+    pub clock: ClockKind,
     /// What algorithms have to know about this model's sensors.
     #[serde(default)]
     pub calibration: Vec<Calibration>,
@@ -36,6 +39,17 @@ impl DeviceModel {
     pub fn calibration(&self, algorithm: &str) -> Option<&Calibration> {
         self.calibration.iter().find(|c| c.algorithm == algorithm)
     }
+}
+
+/// Who sees to it that a model's clock is right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockKind {
+    /// Somebody does: a gateway or phone that is synchronized stamps the packets. Times are taken as they are.
+    #[default]
+    Kept,
+    /// Nobody: the device counts by itself. Times are mapped to the server's by how packets come.
+    Free,
 }
 
 /// A curve that belongs to a model's sensor: `constant + linear * x + quadratic * x^2`.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 pub use algorithm::Algorithm;
-pub use device::{Calibration, DeviceModel, Field, GattService, VendorSchema};
+pub use device::{Calibration, ClockKind, DeviceModel, Field, GattService, VendorSchema};
 pub use signal::{
     Category, CodedValue, Component, Conversion, InputUnit, Kind, LoincCoding, Plausible, SampledData, Signal,
     StripPaper, Unit,

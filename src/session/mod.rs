@@ -1,7 +1,9 @@
-//! Putting a stream in order: by sequence number ([`Sequencer`]), then on one time base ([`Timeline`]); and whose it is
-//! ([`association`]).
+//! Putting a stream in order: by sequence number ([`Sequencer`]), then on one time base ([`Timeline`]); what its
+//! device's clock is worth ([`clock`]); and whose it is ([`association`]).
 
 pub mod association;
+pub mod clock;
+mod hull;
 mod sequencer;
 mod timeline;
 

@@ -1,7 +1,8 @@
 //! Checkpoints: the state of a stream's algorithms, written in one transaction with what they gave.
 
-use sqlx::Row;
+use sqlx::{Any, Row, Transaction};
 
+use super::clock::{self, KnownClock};
 use super::contribution::{self, Contribution};
 use super::journal::StreamId;
 use super::lease::Lease;
@@ -42,6 +43,8 @@ pub struct Commit {
     pub contributions: Vec<Contribution>,
     /// The state after.
     pub checkpoint: Checkpoint,
+    /// What is known of the stream's clock.
+    pub clock: KnownClock,
     /// Under which lease it was computed.
     pub lease: Lease,
 }
@@ -51,7 +54,8 @@ pub struct Commit {
 pub struct Committed {
     /// What became of their resources.
     pub upserted: Upserted,
-    /// Commits that were refused, because another process holds their stream by now: it computes the same.
+    /// Commits that were refused, because another process holds their stream by now and computes the same, or because the
+    /// stream has to go back to before them.
     pub refused: usize,
 }
 
@@ -64,6 +68,22 @@ const KEEP: i64 = 8;
 /// Streams per look-up.
 const STREAMS: usize = 256;
 
+/// Whether a commit was computed by what is known now of whose the device is and of its clock. Takes its clock.
+async fn is_current(tx: &mut Transaction<'_, Any>, commit: &Commit) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT MAX(a.revision) FROM stream s JOIN association_change a ON a.tenant = s.tenant \
+         AND a.device = s.device WHERE s.id = $1",
+    )
+    .bind(commit.checkpoint.stream)
+    .fetch_one(&mut **tx)
+    .await?;
+    let revision = row.try_get::<Option<i64>, _>(0)?;
+    if revision.is_some_and(|revision| commit.checkpoint.revision < revision) {
+        return Ok(false);
+    }
+    clock::set(tx, commit.checkpoint.stream, &commit.clock).await
+}
+
 impl Store {
     /// Stores resources and checkpoints of the streams this process holds, all or none, and with them what `together` makes of the contributions that meet.
     ///
@@ -75,7 +95,7 @@ impl Store {
         let mut done = Committed::default();
         let held = self.hold(&mut tx, commits.iter().map(|commit| commit.lease)).await?;
         for commit in commits {
-            if !held.contains(&commit.lease) {
+            if !held.contains(&commit.lease) || !is_current(&mut tx, &commit).await? {
                 done.refused += 1;
                 continue;
             }

@@ -7,6 +7,7 @@
 
 mod association;
 mod checkpoint;
+mod clock;
 mod contribution;
 pub mod date;
 mod developer_key;
@@ -36,6 +37,7 @@ use sqlx::{Any, AnyPool, Executor, Transaction};
 
 pub use association::{Associations, EpisodeDevice};
 pub use checkpoint::{Checkpoint, Commit, Committed, Together};
+pub use clock::KnownClock;
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
 pub use error::StoreError;

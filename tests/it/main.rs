@@ -11,6 +11,7 @@ mod support;
 
 mod admin;
 mod associations;
+mod clock;
 mod evaluate;
 mod fhir;
 mod ingest;

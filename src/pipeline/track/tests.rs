@@ -3,6 +3,7 @@ mod derived;
 use super::*;
 use crate::id::{DeviceKey, ResourceId, StreamName};
 use crate::session::association::Span;
+use crate::session::clock::Reading;
 use crate::synthetic::Heart;
 use crate::time::MICROS;
 
@@ -48,7 +49,8 @@ fn packets(heart: &Heart, seconds: usize, per_packet: usize) -> Vec<RawPacket> {
 
 fn run(registry: &Registry, track: &mut Track, packets: &[RawPacket]) -> Vec<Batch> {
     let seen = |p: &RawPacket| PacketSeen { sequence: p.sequence, sha256: p.canonical().unwrap().sha256 };
-    packets.iter().flat_map(|p| track.push(registry, p, &seen(p)).unwrap()).collect()
+    let at = |p: &RawPacket| Reading { at: Instant(p.device_time.0), added_us: 0, skew_us: None };
+    packets.iter().flat_map(|p| track.push(registry, p, &seen(p), &at(p)).unwrap()).collect()
 }
 
 fn measured(batches: &[Batch]) -> Vec<&Measured> {

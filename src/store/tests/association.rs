@@ -92,6 +92,8 @@ async fn a_change_takes_a_stream_back_to_before_it_once() {
     assert_eq!(store.overtaken(lease.stream).await.unwrap(), Some(newest(5)));
     // The state with the packet at that instant is of no use; the one before it is.
     assert_eq!(store.checkpoint(lease.stream, None).await.unwrap().map(|c| c.newest), Some(newest(4)));
+    let refused = store.commit(vec![commits[9].clone()], ALONE).await.unwrap();
+    assert_eq!(refused.refused, 1, "it was computed before the change");
     assert!(store.take_back(&key, lease, newest(5), &spans, ALONE).await.unwrap());
     assert_eq!(store.overtaken(lease.stream).await.unwrap(), Some(newest(5)), "until something is stored after it");
     let mut again = commit(lease, 10, "61");

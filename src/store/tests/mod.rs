@@ -8,7 +8,7 @@ mod speed;
 
 use sha2::{Digest, Sha256};
 
-use super::{Checkpoint, Commit, Lease, NewEntry, StreamId, StreamKey, Together};
+use super::{Checkpoint, Commit, KnownClock, Lease, NewEntry, StreamId, StreamKey, Together};
 use crate::id::{DeviceKey, StreamName};
 use crate::store::fixture::{observation, tenant};
 use crate::time::{DeviceTime, Instant};
@@ -42,6 +42,7 @@ fn commit(lease: Lease, sequence: u64, value: &str) -> Commit {
         tenant: tenant("a"),
         resources: vec![observation(&id, "p1", &event.to_fhir(), value)],
         contributions: Vec::new(),
+        clock: KnownClock::default(),
         checkpoint: Checkpoint {
             stream: lease.stream,
             event,
