@@ -106,7 +106,7 @@ fn a_clock_that_starts_anew_is_a_new_segment() {
     }
     assert_eq!(clock.segments().iter().map(|s| s.first).collect::<Vec<_>>(), [0, 200]);
     assert!(changed.ends_with(&[200]), "{changed:?}");
-    for n in [0, 199, 200, 399] {
+    for n in [0_u64, 199, 200, 399] {
         let says = if n < 200 { START } else { 1_546_300_800 * MICROS } + n.cast_signed() * MICROS;
         assert_eq!(clock.read(n, DeviceTime(says)).at.0, START + n.cast_signed() * MICROS + 40_000);
     }
