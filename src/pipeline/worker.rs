@@ -30,7 +30,7 @@ use crate::time::Instant;
 /// Work waiting for a worker before the tail waits.
 const QUEUE: usize = 8;
 /// How long something waits before it is brought to an end.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(3);
 /// Packets in one read of a stream's journal.
 const PAGE: i64 = 512;
 

@@ -4,6 +4,7 @@
 //! One for every stretch over which the clock ran evenly: with the offset in each Provenance it tells how device times became
 //! the times in the record.
 
+use super::canonical::MDC;
 use super::identifier::{coincident, identifier};
 use super::narrative::narrative;
 use super::{Organization, Origin, sensor_id, start};
@@ -13,8 +14,6 @@ use crate::fhir::make::{element, list, one, text};
 use crate::resource::Resource;
 use crate::session::clock::Segment;
 use crate::time::Instant;
-
-const MDC: &str = "urn:iso:std:iso:11073:10101";
 
 /// What the clock of a stream's device showed where a segment begins.
 pub fn coincident_timestamp(origin: &Origin, segment: &Segment, organization: &Organization) -> Resource {

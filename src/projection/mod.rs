@@ -18,6 +18,7 @@ mod observation;
 mod organization;
 mod patient;
 mod provenance;
+mod revision;
 mod sampled_data;
 mod served;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use identifier::observation_id;
 pub use lineage::{PacketSource, packet_sources};
 pub use organization::Organization;
 pub use patient::stub_patient;
+pub use revision::revised;
 pub use served::served;
 
 use serde::{Deserialize, Serialize};

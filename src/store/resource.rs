@@ -13,6 +13,7 @@ use super::{Store, StoreError};
 use crate::capability::{Capability, ResourceRow};
 use crate::fhir::{Element, json, read, stored};
 use crate::id::TenantId;
+use crate::projection::revised;
 use crate::resource::Resource;
 use crate::time::Instant;
 
@@ -165,6 +166,10 @@ async fn upsert_kind(
             None => new.push(one),
             Some(current) if current.tail == one.tail => upserted.unchanged += 1,
             Some(current) => {
+                let Some(one) = revision(table.kind, row, current, one)? else {
+                    upserted.unchanged += 1;
+                    continue;
+                };
                 upserted.updated += 1;
                 if !one.targets.is_empty() {
                     dropped.extend(retract::dropped(&whole(table.kind, &current.tail)?, &one.targets));
@@ -180,6 +185,18 @@ async fn upsert_kind(
         terms.extend(piece.iter().filter_map(|one| row_ids.get(&one.id).map(|&row_id| (row_id, one.index.clone()))));
     }
     insert_terms(tx, tenant, table, &terms).await
+}
+
+/// A resource that was computed again, with what makes it a revision of what is stored; none where it is the same.
+fn revision(
+    kind: &str,
+    row: Option<&ResourceRow>,
+    current: &Current,
+    one: Prepared,
+) -> Result<Option<Prepared>, StoreError> {
+    let Some(element) = revised(kind, &whole(kind, &current.tail)?, &whole(kind, &one.tail)?) else { return Ok(None) };
+    let index = Index::of(row, &element);
+    Ok(Some(Prepared { index, tail: stored::tail(element)?, ..one }))
 }
 
 /// A stored resource as an element, its head left at zero.

@@ -35,6 +35,11 @@ pub(crate) fn without_versions(all: BTreeMap<String, String>) -> BTreeMap<String
         if resource["resourceType"] == "Observation" {
             resource.as_object_mut().unwrap().remove("status");
         }
+        if resource["resourceType"] == "Provenance" {
+            let body = resource.as_object_mut().unwrap();
+            body.remove("reason");
+            body.remove("activity");
+        }
         (reference, resource)
     };
     all.into_iter().map(strip).collect()
