@@ -20,14 +20,16 @@ use crate::time::{DeviceTime, Instant, MICROS};
 const JUMP_US: f64 = 1_000_000.0;
 /// A packet that came by more than this before the line says it was made tells that the line is wrong.
 const TOO_EARLY_US: f64 = 100_000.0;
-/// The line is looked at anew after so many packets of a segment. Each time it gets better, and what was
-/// computed by the line before is computed anew: so seldom that this costs little, so early that a clock that is years off
-/// is never believed.
-const LOOKS: [u32; 7] = [1, 8, 64, 512, 1024, 2048, LENGTH];
-/// Packets of a segment: at one a second a little more than an hour, over which a crystal's rate changes by less than 1 ppm.
-const LENGTH: u32 = 4096;
-/// A rate is told from this many microseconds of device time on; before, the offset alone.
-const RATE_AFTER_US: f64 = 300e6;
+/// The line is looked at anew after so many packets of a segment, so early that a clock that is years off is never believed,
+const LOOKS: [u32; 3] = [1, 8, 64];
+/// and after so many microseconds by the device's clock. Each time it gets better, and what was computed by the line before is
+/// computed anew: so seldom that this costs little. After the last one the next segment begins: over about an hour a
+/// crystal's rate changes by less than 1 ppm.
+const SPANS_US: [f64; 9] = [300e6, 425e6, 600e6, 850e6, 1_200e6, 1_700e6, 2_400e6, 3_400e6, 4_096e6];
+/// A rate is told from this span on; before, the offset alone.
+const RATE_AFTER_US: f64 = SPANS_US[0];
+/// A segment that goes on from another is looked at from this span on: before, the line of that one is as good.
+const GOES_ON_US: f64 = SPANS_US[2];
 /// No crystal is off by more.
 const MOST_DRIFT: f64 = 200e-6;
 /// A line that differs by less is the same line.
@@ -155,18 +157,19 @@ impl Clock {
         }
         self.next = sequence + 1;
         let continues = self.survey.as_ref().is_some_and(|survey| !survey.is_broken_by(sequence, device, received));
-        let is_full = self.survey.as_ref().is_some_and(|survey| survey.count >= LENGTH);
+        let is_full = self.survey.as_ref().is_some_and(|survey| survey.span_us() >= SPANS_US[SPANS_US.len() - 1]);
         self.survey = match self.survey.take() {
             Some(survey) if continues && !is_full => Some(survey),
             Some(survey) if continues => Some(survey.go_on(sequence, device, received)),
             _ => Some(Survey::new(sequence, device, received)),
         };
         let survey = self.survey.as_mut()?;
+        let before_us = survey.span_us();
         survey.add(sequence, device, received);
+        let is_due = survey.is_due(before_us);
         let line_at = self.segment(sequence).map_or(f64::INFINITY, |segment| segment.line_at(device));
         let survey = self.survey.as_ref()?;
         let is_wrong = self.discipline == Discipline::Free && ((received.0 - device.0) as f64) < line_at - TOO_EARLY_US;
-        let is_due = LOOKS.contains(&survey.count) && !(survey.before.is_some() && survey.count < LOOKS[3]);
         if !is_due && !is_wrong {
             return None;
         }
@@ -237,6 +240,18 @@ impl Survey {
         self.hull.add((device.0 - self.origin.0) as f64, (received.0 - device.0) as f64);
     }
 
+    /// From its first packet to its last, by the device's clock.
+    fn span_us(&self) -> f64 {
+        (self.last.0 - self.origin.0) as f64
+    }
+
+    /// Whether the last packet completed a number or a span after which the line is looked at.
+    fn is_due(&self, before_us: f64) -> bool {
+        let (from, now) = (if self.before.is_some() { GOES_ON_US } else { 0.0 }, self.span_us());
+        let by_span = SPANS_US.iter().any(|&span| span >= from && before_us < span && now >= span);
+        by_span || (self.before.is_none() && LOOKS.contains(&self.count))
+    }
+
     fn line(&self, discipline: Discipline) -> Segment {
         let hull = self.before.as_ref().map_or_else(|| self.hull.clone(), |before| before.clone().and(&self.hull));
         let (offset_us, drift) =
@@ -261,7 +276,7 @@ impl Survey {
 
     /// Whether packets came at about the pace they were made at.
     fn is_paced(&self) -> bool {
-        let made_us = (self.last.0 - self.origin.0) as f64;
+        let made_us = self.span_us();
         let came_us = (self.received_last.0 - self.received_first.0) as f64;
         made_us > 0.0 && came_us > 0.5 * made_us && came_us < 2.0 * made_us
     }

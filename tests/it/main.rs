@@ -10,6 +10,7 @@
 mod support;
 
 mod admin;
+mod alignment;
 mod associations;
 mod clock;
 mod evaluate;
