@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::archive::Archivist;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
@@ -66,7 +67,14 @@ impl App {
             clock_bound_us: config.clock_bound_us,
             workers: config.workers,
         };
-        let pipeline = Pipeline::start(parts, appended_rx).await.context("pipeline")?;
+        let pipeline = Pipeline::start(parts, appended_rx.clone()).await.context("pipeline")?;
+        let archivist = Archivist {
+            settings: config.archive,
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            telemetry: telemetry.clone(),
+        };
+        archivist.start(appended_rx).await.context("archive")?;
         let auth = Auth::new(store.clone(), Arc::clone(&clock));
         let backlog: Arc<dyn ingest::Backlog> = Arc::<Progress>::clone(&progress);
         let ingest_state = IngestState {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::archive;
 use crate::id::TenantId;
 use crate::time::MICROS;
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub clock_bound_us: i64,
     /// Pipeline threads.
     pub workers: usize,
+    /// The raw archive.
+    pub archive: archive::Settings,
 }
 
 /// The part of it that was given, by one source.
@@ -53,6 +56,9 @@ pub struct Given {
     pub clock_bound_s: Option<u32>,
     /// `workers`.
     pub workers: Option<usize>,
+    /// `[archive]`.
+    #[serde(default)]
+    pub archive: archive::Given,
 }
 
 /// Why the configuration is no good.
@@ -107,6 +113,7 @@ impl Given {
             organization: self.organization.or(other.organization),
             clock_bound_s: self.clock_bound_s.or(other.clock_bound_s),
             workers: self.workers.or(other.workers),
+            archive: self.archive.or(other.archive),
         }
     }
 
@@ -126,6 +133,7 @@ impl Given {
         Ok(Config {
             listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             database: self.database.unwrap_or_else(|| format!("sqlite:{}", data.join("afferent.db").display())),
+            archive: self.archive.build(&data).map_err(ConfigError::Invalid)?,
             data,
             public_url,
             registry: self.registry,
@@ -144,9 +152,10 @@ mod tests {
     #[test]
     fn nearer_sources_win() {
         let flags = Given { workers: Some(3), ..Given::default() };
-        let file: Given = toml::from_str("workers = 1\norganization = \"Clinic\"").unwrap();
+        let file: Given =
+            toml::from_str("workers = 1\norganization = \"Clinic\"\n[archive]\nblock_bytes = 99").unwrap();
         let config = flags.or(file).build().unwrap();
-        assert_eq!((config.workers, config.organization.as_str()), (3, "Clinic"));
+        assert_eq!((config.workers, config.organization.as_str(), config.archive.block_bytes), (3, "Clinic", 99));
         assert!(toml::from_str::<Given>("wrokers = 1").unwrap_err().to_string().contains("wrokers"));
     }
 }

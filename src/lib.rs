@@ -29,6 +29,7 @@ pub mod evaluation;
 pub mod telemetry;
 pub mod problem;
 pub mod store;
+pub mod archive;
 pub mod auth;
 pub mod ingest;
 pub mod pipeline;

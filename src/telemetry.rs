@@ -29,6 +29,9 @@ pub struct Telemetry {
     created: Counter,
     updated: Counter,
     unchanged: Counter,
+    archived_packets: Counter,
+    archived_bytes: Counter,
+    archive_backlog: Gauge,
 }
 
 impl Default for Telemetry {
@@ -47,11 +50,15 @@ impl Default for Telemetry {
         let created = counter("resources_created", "Resources created");
         let updated = counter("resources_updated", "Resources given a new version");
         let unchanged = counter("resources_unchanged", "Resources written again with the same content");
+        let archived_packets = counter("archive_packets", "Packets brought into the archive");
+        let archived_bytes = counter("archive_bytes", "Bytes of archived blocks");
         let refused = Family::<Reason, Counter>::default();
         registry.register("requests_refused", "Ingest requests refused, by reason", refused.clone());
         let (orphans, pending) = (Gauge::default(), Gauge::default());
         registry.register("streams_orphaned", "Streams waiting for their device to be on a patient", orphans.clone());
         registry.register("packets_pending", "Durable packets not yet processed", pending.clone());
+        let archive_backlog = Gauge::default();
+        registry.register("archive_packets_waiting", "Durable packets not yet archived", archive_backlog.clone());
         Self {
             registry: Arc::new(registry),
             stored,
@@ -65,6 +72,9 @@ impl Default for Telemetry {
             created,
             updated,
             unchanged,
+            archived_packets,
+            archived_bytes,
+            archive_backlog,
         }
     }
 }
@@ -107,6 +117,17 @@ impl Telemetry {
         self.created.inc_by(created as u64);
         self.updated.inc_by(updated as u64);
         self.unchanged.inc_by(unchanged as u64);
+    }
+
+    /// A block brought into the archive.
+    pub fn archived(&self, packets: u64, bytes: u64) {
+        self.archived_packets.inc_by(packets);
+        self.archived_bytes.inc_by(bytes);
+    }
+
+    /// Packets waiting for the archive.
+    pub fn archive_backlog(&self, count: usize) {
+        self.archive_backlog.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// The Prometheus text.

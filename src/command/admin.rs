@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
+use super::archive;
 use crate::auth::NewKey;
 use crate::config::Given;
 use crate::id::TenantId;
@@ -21,6 +22,9 @@ pub struct Args {
     /// Directory of what the server keeps [default: afferent-data].
     #[arg(long, env = "AFFERENT_DATA", global = true)]
     data: Option<PathBuf>,
+    /// Configuration file (TOML).
+    #[arg(long, env = "AFFERENT_CONFIG", global = true)]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     action: Action,
 }
@@ -30,6 +34,8 @@ enum Action {
     /// Developer keys.
     #[command(subcommand)]
     Key(KeyAction),
+    /// The raw archive: verify it, read it, rotate its keys, delete from it.
+    Archive(archive::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -49,11 +55,15 @@ enum KeyAction {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let file = args.config.as_deref().map(Given::from_file).transpose()?.unwrap_or_default();
     let given = Given { data: args.data, database: args.database, ..Given::default() };
-    let config = given.build()?;
+    let KeyAction::Create { tenant, sandbox, scope } = match args.action {
+        Action::Key(action) => action,
+        Action::Archive(archive) => return archive.run(given, file).await,
+    };
+    let config = given.or(file).build()?;
     std::fs::create_dir_all(&config.data)?;
     let store = Store::open(&config.database, Arc::new(SystemClock)).await?;
-    let Action::Key(KeyAction::Create { tenant, sandbox, scope }) = args.action;
     let mut key = NewKey::for_everything(TenantId::new(tenant)?, sandbox);
     if let Some(scope) = scope {
         key.scope = scope;

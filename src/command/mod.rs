@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod admin;
+mod archive;
 mod check;
 mod client;
 mod demo;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::archive;
 use crate::config::{Config, ConfigError, Given};
 use crate::time::SystemClock;
 
@@ -45,6 +46,8 @@ pub(super) struct Settings {
     /// Pipeline threads [default: one a core].
     #[arg(long, env = "AFFERENT_WORKERS")]
     workers: Option<usize>,
+    #[command(flatten)]
+    archive: archive::Given,
 }
 
 impl Settings {
@@ -59,6 +62,7 @@ impl Settings {
             organization: self.organization,
             clock_bound_s: self.clock_bound_s,
             workers: self.workers,
+            archive: self.archive,
         };
         given.or(file).build()
     }

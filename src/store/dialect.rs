@@ -119,6 +119,34 @@ impl Dialect {
         }
     }
 
+    /// What makes a connection the one that adds to the archive, until it is closed, and tells whether it did; nothing where
+    /// only one process writes anyway.
+    pub(in crate::store) fn archive_lock(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => {
+                Some("SELECT pg_try_advisory_lock(hashtext('afferent archive'), hashtext(current_schema()::text))")
+            }
+        }
+    }
+
+    /// What makes a connection overwrite what it deletes.
+    pub(in crate::store) fn overwrite_deleted(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => Some("PRAGMA secure_delete = ON"),
+            Self::Postgres => None,
+        }
+    }
+
+    /// What overwrites what was deleted: the log of changes in SQLite, the space of destroyed keys in PostgreSQL, whose
+    /// autovacuum sees to the journal in its time.
+    pub(in crate::store) fn erase_deleted(self) -> &'static str {
+        match self {
+            Self::Sqlite => "PRAGMA wal_checkpoint(TRUNCATE)",
+            Self::Postgres => "VACUUM archive_key",
+        }
+    }
+
     /// Whether other processes may be at work on it.
     pub(in crate::store) fn is_shared(self) -> bool {
         self == Self::Postgres

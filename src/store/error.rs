@@ -34,6 +34,9 @@ pub enum StoreError {
         /// The episode it is part of.
         episode: EpisodeId,
     },
+    /// Another process may be archiving by now.
+    #[error("the right to add to the archive is gone")]
+    NotArchiving,
     /// The process cannot be given a name of its own.
     #[error("no randomness to be had")]
     Random,
@@ -46,6 +49,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the store was closed: the server is stopping.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::PoolClosed))
+    }
+
     /// Whether a transaction only lost a race against another process: done again, it finds what that one wrote.
     pub fn is_contention(&self) -> bool {
         const DEADLOCK: &str = "40P01";

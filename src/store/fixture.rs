@@ -81,3 +81,16 @@ pub(crate) fn provenance(id: &str, target: &str) -> Resource {
     );
     resource("Provenance", id, &body)
 }
+
+impl Store {
+    /// Does to the database what nobody should.
+    pub(crate) async fn tamper(&self, statement: &'static str) {
+        self.try_tamper(statement).await.unwrap();
+    }
+
+    /// Tries to.
+    pub(crate) async fn try_tamper(&self, statement: &'static str) -> Result<(), super::StoreError> {
+        sqlx::query(statement).execute(&self.writer).await?;
+        Ok(())
+    }
+}

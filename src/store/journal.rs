@@ -3,7 +3,7 @@
 //! [`Store::append`] is one transaction however many senders' packets it holds (group commit); when it returns, every
 //! packet in it has been written and synced, and only then may anybody be told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Row, Transaction};
 
@@ -87,6 +87,13 @@ pub struct StreamKey {
 /// Rows per statement, as for resources.
 const ROWS: usize = 16;
 
+/// The newest position there ever was, and whether anything was deleted.
+const LAST_POSITION: &str = "SELECT COALESCE(MAX(p), 0), (SELECT COUNT(*) FROM (SELECT 1 FROM journal_deleted LIMIT 1) d) \
+    FROM (SELECT MAX(position) AS p FROM journal UNION ALL SELECT MAX(last_position) FROM journal_deleted) m";
+
+/// Sequence numbers by stream, as inclusive ranges.
+type Ledgers = BTreeMap<StreamId, Vec<(u64, u64)>>;
+
 impl Store {
     /// Makes packets durable, all or none.
     ///
@@ -94,20 +101,30 @@ impl Store {
     /// The database failed; nothing was stored, or all of it and only the word of it was lost.
     pub async fn append(&self, entries: &[NewEntry]) -> Result<Vec<Appended>, StoreError> {
         let mut tx = self.begin_numbering().await?;
-        let row = sqlx::query("SELECT COALESCE(MAX(position), 0) FROM journal").fetch_one(&mut *tx).await?;
+        let row = sqlx::query(LAST_POSITION).fetch_one(&mut *tx).await?;
         let mut first = row.try_get::<i64, _>(0)? + 1;
+        let deleted = if row.try_get::<i64, _>(1)? > 0 { deleted(&mut tx, entries).await? } else { Ledgers::new() };
+        let is_deleted =
+            |entry: &NewEntry| deleted.get(&entry.stream).is_some_and(|ranges| within(ranges, entry.sequence));
         let mut appended = Vec::with_capacity(entries.len());
-        for piece in pieces(entries, ROWS) {
-            let stored = insert(&mut tx, first, piece).await?;
-            for (position, entry) in (first..).zip(piece) {
-                appended.push(if stored.contains(&position) {
-                    Appended::Stored
-                } else {
-                    duplicate_or_conflict(&mut tx, entry).await?
-                });
+        for piece in entries.chunk_by(|a, b| is_deleted(a) == is_deleted(b)) {
+            // They were here once, and were deleted because their time had come.
+            if piece.first().is_some_and(is_deleted) {
+                appended.resize(appended.len() + piece.len(), Appended::Duplicate);
+                continue;
             }
-            // A duplicate leaves its position empty; whether later ones close up does not matter.
-            first += piece.len().cast_signed() as i64;
+            for piece in pieces(piece, ROWS) {
+                let stored = insert(&mut tx, first, piece).await?;
+                for (position, entry) in (first..).zip(piece) {
+                    appended.push(if stored.contains(&position) {
+                        Appended::Stored
+                    } else {
+                        duplicate_or_conflict(&mut tx, entry).await?
+                    });
+                }
+                // A duplicate leaves its position empty; whether later ones close up does not matter.
+                first += piece.len().cast_signed() as i64;
+            }
         }
         tx.commit().await?;
         Ok(appended)
@@ -172,7 +189,7 @@ impl Store {
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
-    /// The sequence numbers a stream has, as inclusive ranges in order.
+    /// The sequence numbers a stream has or had until they were deleted, as inclusive ranges in order.
     ///
     /// # Errors
     /// The database failed.
@@ -181,15 +198,21 @@ impl Store {
         let rows = sqlx::query(
             "SELECT MIN(sequence), MAX(sequence) FROM \
              (SELECT sequence, sequence - ROW_NUMBER() OVER (ORDER BY sequence) AS run FROM journal WHERE stream = $1) AS r \
-             GROUP BY run ORDER BY 1",
+             GROUP BY run UNION ALL SELECT first_sequence, last_sequence FROM journal_deleted WHERE stream = $1 ORDER BY 1",
         )
         .bind(stream)
         .fetch_all(&self.readers)
         .await?;
-        let range = |row: &sqlx::any::AnyRow| -> Result<(u64, u64), StoreError> {
-            Ok((row.try_get::<i64, _>(0)?.cast_unsigned(), row.try_get::<i64, _>(1)?.cast_unsigned()))
-        };
-        rows.iter().map(range).collect()
+        let mut ranges: Vec<(u64, u64)> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let next = (row.try_get::<i64, _>(0)?.cast_unsigned(), row.try_get::<i64, _>(1)?.cast_unsigned());
+            match ranges.last_mut() {
+                // What was deleted touches what is there.
+                Some(range) if range.1.checked_add(1) == Some(next.0) => range.1 = next.1,
+                _ => ranges.push(next),
+            }
+        }
+        Ok(ranges)
     }
 
     /// The sequence numbers a stream has within inclusive ranges.
@@ -212,7 +235,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn last_position(&self) -> Result<i64, StoreError> {
-        let row = sqlx::query("SELECT COALESCE(MAX(position), 0) FROM journal").fetch_one(&self.readers).await?;
+        let row = sqlx::query(LAST_POSITION).fetch_one(&self.readers).await?;
         Ok(row.try_get(0)?)
     }
 
@@ -277,6 +300,23 @@ impl Store {
     }
 }
 
+/// The numbers that were deleted from these packets' streams.
+async fn deleted(tx: &mut Transaction<'_, sqlx::Any>, entries: &[NewEntry]) -> Result<Ledgers, StoreError> {
+    let streams: BTreeSet<StreamId> = entries.iter().map(|entry| entry.stream).collect();
+    let mut sql = Sql::new("SELECT stream, first_sequence, last_sequence FROM journal_deleted WHERE stream");
+    sql.bind_in(streams.into_iter().map(Value::Int).collect());
+    let mut found = Ledgers::new();
+    for row in sql.query().fetch_all(&mut **tx).await? {
+        let range = (row.try_get::<i64, _>(1)?.cast_unsigned(), row.try_get::<i64, _>(2)?.cast_unsigned());
+        found.entry(row.try_get(0)?).or_default().push(range);
+    }
+    Ok(found)
+}
+
+fn within(ranges: &[(u64, u64)], number: u64) -> bool {
+    ranges.iter().any(|(first, last)| (*first..=*last).contains(&number))
+}
+
 /// Inserts entries at `first` and the positions after it; gives the positions of those whose number was free.
 async fn insert(
     tx: &mut Transaction<'_, sqlx::Any>,
@@ -335,7 +375,7 @@ async fn insert_quarantine(
     Ok(())
 }
 
-fn entry(row: &sqlx::any::AnyRow) -> Result<Entry, StoreError> {
+pub(in crate::store) fn entry(row: &sqlx::any::AnyRow) -> Result<Entry, StoreError> {
     let sha256 = row.try_get::<Vec<u8>, _>(5)?;
     Ok(Entry {
         position: row.try_get(0)?,

@@ -5,6 +5,7 @@
 //! makes group commit work: while one transaction is being made durable the next one gathers.
 #![expect(clippy::disallowed_methods, reason = "the one home of SQL")]
 
+mod archive;
 mod association;
 mod checkpoint;
 mod clock;
@@ -35,6 +36,10 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, Executor, Transaction};
 
+pub use archive::{
+    Act, ArchiveBlock, ArchiveHead, ArchiveKey, ArchiveTotals, ArchiveWriter, AuditRecord, Deletion, LegalHold, Mark,
+    RetentionRule,
+};
 pub use association::{Associations, EpisodeDevice};
 pub use checkpoint::{Checkpoint, Commit, Committed, Together};
 pub use clock::KnownClock;
