@@ -266,14 +266,11 @@ impl Settings {
     /// The home or the master key is not to be had.
     pub async fn open(&self, store: &Store, clock: Arc<dyn Clock>) -> Result<Archive, ArchiveError> {
         let home = self.home(clock).await?;
-        let master = match store.archive_master().await? {
-            Some(current) => self.master(Some(&current))?,
-            None => {
-                let master = self.master(None)?;
-                store.adopt_archive_master(master.id()).await?;
-                master
-            }
-        };
+        let current = store.archive_master().await?;
+        let master = self.master(current.as_deref())?;
+        if current.is_none() {
+            store.adopt_archive_master(master.id()).await?;
+        }
         let archive = Archive::new(store.clone(), home, master);
         // Another process may have been quicker.
         archive.keyring.check(store.archive_master().await?.as_deref())?;

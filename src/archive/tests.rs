@@ -61,7 +61,7 @@ impl Site {
         let stream = self.store.stream_id(&key).await.unwrap();
         let entry = |sequence| {
             let packet = body(chain, sequence);
-            let received = Instant::parse(at).unwrap().plus(sequence as i64);
+            let received = Instant::parse(at).unwrap().plus(sequence.cast_signed());
             NewEntry { stream, sequence, received, sha256: Hash::of(&packet).0, packet }
         };
         self.store.append(&numbers.map(entry).collect::<Vec<_>>()).await.unwrap()

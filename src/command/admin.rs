@@ -35,7 +35,7 @@ enum Action {
     #[command(subcommand)]
     Key(KeyAction),
     /// The raw archive: verify it, read it, rotate its keys, delete from it.
-    Archive(archive::Args),
+    Archive(Box<archive::Args>),
 }
 
 #[derive(Debug, Subcommand)]

@@ -22,7 +22,7 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server.
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// Run the server with a sandbox tenant and a live synthetic scenario.
     Demo(demo::Args),
     /// Send recordings to a server: WFDB, CSV, NDJSON packets.
@@ -52,7 +52,7 @@ pub fn run(command: Command) -> ExitCode {
     };
     let done = runtime.block_on(async {
         match command {
-            Command::Serve(args) => serve::run(args).await,
+            Command::Serve(args) => serve::run(*args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Check(args) => check::run(&args),

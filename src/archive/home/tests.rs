@@ -3,6 +3,7 @@
 //! S3 is a real server, which `AFFERENT_TEST_S3` names (`tests/s3/gateway`); without one its tests say that they are skipped.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "tests find the server through the environment")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -58,7 +59,6 @@ async fn a_directory_keeps_the_contract() {
     let directory = tempfile::tempdir().unwrap();
     let home = LocalHome::new(directory.path().join("archive"));
     contract(&home).await;
-    use std::os::unix::fs::PermissionsExt as _;
     let file = std::fs::metadata(directory.path().join("archive").join(BLOCK)).unwrap();
     assert_eq!(file.permissions().mode() & 0o777, 0o400, "nobody writes to a block");
     assert_eq!(home.remove(BLOCK).await.unwrap(), Removal::Gone);

@@ -30,7 +30,7 @@ impl FileMaster {
     /// From its bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), b"afferent archive master key id 1");
-        let id = tag.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let id = hex::encode(tag.as_ref().get(..8).unwrap_or_default());
         Self { id, key: DataKey::from(bytes) }
     }
 

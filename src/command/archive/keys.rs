@@ -16,30 +16,30 @@ use crate::time::{Clock as _, SystemClock};
 #[command(next_help_heading = "New master key [default: one is made in the data directory]")]
 pub(super) struct NewMaster {
     /// File with its 32 bytes, or 64 hex digits.
-    #[arg(long, conflicts_with = "new_pkcs11_module")]
-    new_key_file: Option<PathBuf>,
+    #[arg(id = "new_key_file", long = "new-key-file", conflicts_with = "new_pkcs11_module")]
+    key_file: Option<PathBuf>,
     /// Library of a PKCS#11 token that has it.
-    #[arg(long, requires_all = ["new_pkcs11_token", "new_pkcs11_key", "new_pkcs11_pin_file"])]
-    new_pkcs11_module: Option<PathBuf>,
+    #[arg(id = "new_pkcs11_module", long = "new-pkcs11-module", requires_all = ["new_pkcs11_token", "new_pkcs11_key", "new_pkcs11_pin_file"])]
+    pkcs11_module: Option<PathBuf>,
     /// Label of the token.
-    #[arg(long)]
-    new_pkcs11_token: Option<String>,
+    #[arg(id = "new_pkcs11_token", long = "new-pkcs11-token")]
+    pkcs11_token: Option<String>,
     /// Label of the AES-256 key in it.
-    #[arg(long)]
-    new_pkcs11_key: Option<String>,
+    #[arg(id = "new_pkcs11_key", long = "new-pkcs11-key")]
+    pkcs11_key: Option<String>,
     /// File with the PIN of the token's user.
-    #[arg(long)]
-    new_pkcs11_pin_file: Option<PathBuf>,
+    #[arg(id = "new_pkcs11_pin_file", long = "new-pkcs11-pin-file")]
+    pkcs11_pin_file: Option<PathBuf>,
 }
 
 impl NewMaster {
     pub(super) async fn run(self, config: &Config, archive: &Archive, by: &str) -> anyhow::Result<()> {
         let given = GivenMaster {
-            master_key_file: self.new_key_file,
-            pkcs11_module: self.new_pkcs11_module,
-            pkcs11_token: self.new_pkcs11_token,
-            pkcs11_key: self.new_pkcs11_key,
-            pkcs11_pin_file: self.new_pkcs11_pin_file,
+            master_key_file: self.key_file,
+            pkcs11_module: self.pkcs11_module,
+            pkcs11_token: self.pkcs11_token,
+            pkcs11_key: self.pkcs11_key,
+            pkcs11_pin_file: self.pkcs11_pin_file,
             ..GivenMaster::default()
         };
         let master: Master = match given.open()? {

@@ -89,7 +89,7 @@ async fn delete(config: &Config, store: &Store, by: &str, dry_run: bool) -> anyh
         match outcome {
             Outcome::Due => println!("{tenant} {period}: would be deleted"),
             Outcome::Unarchived(packets) => {
-                println!("{tenant} {period}: waits, {packets} packets are not archived yet")
+                println!("{tenant} {period}: waits, {packets} packets are not archived yet");
             }
             Outcome::Held => println!("{tenant} {period}: under hold"),
             Outcome::Deleted(deletion) => {

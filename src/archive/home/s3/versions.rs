@@ -3,6 +3,8 @@
 //! In a bucket with Object Lock a plain `DELETE` only hides an object behind a marker. To remove one is to delete each of its
 //! versions by id.
 
+use std::fmt::Write as _;
+
 use object_store::ClientOptions;
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::{HttpClient, HttpConnector as _, HttpRequest, HttpRequestBody, ReqwestConnector};
@@ -195,7 +197,8 @@ fn encode(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte.into()),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
+            // Writing into a String cannot fail.
+            _ => _ = write!(encoded, "%{byte:02X}"),
         }
     }
     encoded
