@@ -10,6 +10,7 @@
 mod support;
 
 mod admin;
+mod archive;
 mod alignment;
 mod associations;
 mod clock;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -25,11 +25,13 @@ struct Place {
     /// Where it is not the file in `data`.
     database: Option<String>,
     registry: Option<PathBuf>,
+    /// Further settings, for the server and for `admin`.
+    environment: Vec<(String, String)>,
 }
 
 impl Place {
     fn new(database: Option<String>) -> Self {
-        Self { data: Arc::new(tempfile::tempdir().unwrap()), database, registry: None }
+        Self { data: Arc::new(tempfile::tempdir().unwrap()), database, registry: None, environment: Vec::new() }
     }
 }
 
@@ -66,6 +68,47 @@ impl Server {
     /// A server with further registry rows.
     pub(crate) fn with_registry(registry: &Path) -> Self {
         Self::start_at(Place { registry: Some(registry.to_owned()), ..Place::new(database::fresh()) })
+    }
+
+    /// A server with further settings in its environment.
+    pub(crate) fn with_environment(environment: &[(&str, &str)]) -> Self {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::start_at(Place { environment, ..Place::new(database::fresh()) })
+    }
+
+    /// A server on a database that others may be on too, with further settings in its environment.
+    pub(crate) fn beside(&self) -> Self {
+        Self::start_at(Place { data: Arc::new(tempfile::tempdir().unwrap()), ..self.place.clone() })
+    }
+
+    /// The directory of its data.
+    pub(crate) fn data(&self) -> &Path {
+        self.place.data.path()
+    }
+
+    /// Runs `afferent admin …` on its data.
+    pub(crate) fn admin(&self, arguments: &[&str]) -> Output {
+        self.place.run_admin(arguments)
+    }
+
+    /// Tries to start another server on the data of this one, with other settings; gives what it wrote when it ended.
+    pub(crate) fn refuses_to_start_with(&self, environment: &[(&str, &str)]) -> String {
+        self.kill();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_afferent"));
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(self.place.arguments()).env("NO_COLOR", "1");
+        command.envs(self.place.environment.iter().cloned()).envs(environment.iter().copied());
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Another server on the same data, without one setting and with others.
+    pub(crate) fn restart_instead(&self, without: &str, with: &[(&str, &str)]) -> Self {
+        self.kill();
+        let mut place = self.place.clone();
+        place.environment.retain(|(name, _)| name != without && with.iter().all(|(other, _)| name != other));
+        place.environment.extend(with.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Self::start_at(place)
     }
 
     /// Ends the process as a power cut would, and starts another on the same data.
@@ -119,6 +162,7 @@ impl Server {
         if let Some(registry) = &place.registry {
             command.arg("--registry").arg(registry);
         }
+        command.envs(place.environment.iter().cloned());
         command.env("NO_COLOR", "1").env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null());
         let mut process = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
         let address = eventually("the server to serve", || {
@@ -158,11 +202,16 @@ impl Place {
         arguments
     }
 
+    fn run_admin(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_afferent"));
+        command.envs(self.environment.iter().cloned()).env("NO_COLOR", "1");
+        command.arg("admin").args(arguments).args(self.arguments()).output().unwrap()
+    }
+
     /// Runs `afferent admin …` on this data; gives what it prints.
     #[track_caller]
     fn admin(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_afferent"));
-        let output = command.arg("admin").args(arguments).args(self.arguments()).output().unwrap();
+        let output = self.run_admin(arguments);
         assert!(output.status.success(), "admin {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
