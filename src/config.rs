@@ -152,8 +152,10 @@ mod tests {
     #[test]
     fn nearer_sources_win() {
         let flags = Given { workers: Some(3), ..Given::default() };
-        let file: Given =
-            toml::from_str("workers = 1\norganization = \"Clinic\"\n[archive]\nblock_bytes = 99").unwrap();
+        let file: Given = toml::from_str(
+            "workers = 1\norganization = \"Clinic\"\n[archive]\nblock_bytes = 99\nmaster.key_file = \"k\"",
+        )
+        .unwrap();
         let config = flags.or(file).build().unwrap();
         assert_eq!((config.workers, config.organization.as_str(), config.archive.block_bytes), (3, "Clinic", 99));
         assert!(toml::from_str::<Given>("wrokers = 1").unwrap_err().to_string().contains("wrokers"));

@@ -1,8 +1,7 @@
 //! Data keys in use: made when a tenant's first packets of a month are archived, wrapped by the master key, kept in the
 //! database and, as a copy, beside the blocks.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -85,20 +84,19 @@ impl KeyCopy {
     }
 }
 
-/// The keys of an archive. Cheap to clone.
+/// The keys of an archive. Cheap to clone. It keeps none: each is unwrapped when it is used and forgotten after, so that one
+/// that is destroyed is nowhere any more.
 #[derive(Debug, Clone)]
 pub struct Keyring {
     store: Store,
     home: Arc<dyn Home>,
     master: Master,
-    /// Those that were asked for, unwrapped.
-    open: Arc<Mutex<HashMap<String, DataKey>>>,
 }
 
 impl Keyring {
     /// Keys under this master key.
     pub fn new(store: Store, home: Arc<dyn Home>, master: Master) -> Self {
-        Self { store, home, master, open: Arc::default() }
+        Self { store, home, master }
     }
 
     /// The id of the master key.
@@ -198,7 +196,6 @@ impl Keyring {
             return Err(ArchiveError::Key(name.id, "another process made one of the same generation; try again"));
         }
         self.copy(&key).await?;
-        self.opened().insert(name.id.clone(), open.clone());
         Ok((name.id, open))
     }
 
@@ -229,16 +226,8 @@ impl Keyring {
 
     fn unwrapped(&self, key: &ArchiveKey) -> Result<DataKey, ArchiveError> {
         let Some(wrapped) = &key.wrapped else { return Err(ArchiveError::Key(key.id.clone(), "it is destroyed")) };
-        if let Some(open) = self.opened().get(&key.id) {
-            return Ok(open.clone());
-        }
-        let open = self.master.unwrap(&name(key)?, wrapped)?;
-        self.opened().insert(key.id.clone(), open.clone());
-        Ok(open)
-    }
-
-    fn opened(&self) -> std::sync::MutexGuard<'_, HashMap<String, DataKey>> {
-        self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.check(Some(&key.master))?;
+        Ok(self.master.unwrap(&name(key)?, wrapped)?)
     }
 }
 

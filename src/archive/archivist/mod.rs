@@ -27,7 +27,7 @@ use crate::time::{Clock, Instant as At};
 use backlog::{Backlog, Batch};
 
 /// Blocks that are written side by side, and chained in one transaction.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 16;
 /// Packets looked at in one go.
 const STRETCH: i64 = 8192;
 /// How often the journal is looked at.
@@ -87,6 +87,8 @@ impl Archivist {
                 Err(ArchiveError::Store(error)) if error.is_closed() => return,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "archiving failed; it is tried again");
+                    // The master key may have been rotated: the new one is looked for.
+                    archive = archive.filter(|_| !matches!(error, ArchiveError::Master(_)));
                     tokio::time::sleep(PAUSE).await;
                 }
             }

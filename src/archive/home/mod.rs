@@ -10,7 +10,7 @@
 mod local;
 mod s3;
 #[cfg(test)]
-mod tests;
+pub(in crate::archive) mod tests;
 
 use async_trait::async_trait;
 

@@ -66,7 +66,7 @@ async fn a_directory_keeps_the_contract() {
 }
 
 /// A bucket of its own.
-fn bucket(server: &str, kind: &str) -> String {
+pub(in crate::archive) fn bucket(server: &str, kind: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("unit-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/s3/gateway");
@@ -75,7 +75,7 @@ fn bucket(server: &str, kind: &str) -> String {
     name
 }
 
-fn settings(server: &str, bucket: String, prefix: &str) -> S3Settings {
+pub(in crate::archive) fn settings(server: &str, bucket: String, prefix: &str) -> S3Settings {
     S3Settings {
         bucket,
         prefix: prefix.to_owned(),
@@ -85,7 +85,8 @@ fn settings(server: &str, bucket: String, prefix: &str) -> S3Settings {
     }
 }
 
-fn server() -> Option<String> {
+/// The server, if there is one.
+pub(in crate::archive) fn server() -> Option<String> {
     // Both are normally chosen by the binary.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let server = std::env::var("AFFERENT_TEST_S3").ok();

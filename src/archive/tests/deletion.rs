@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::archive::Period;
+use crate::archive::home::S3Home;
+use crate::archive::home::tests::{bucket, server, settings};
 use crate::archive::retention::{Outcome, Run, run};
+use crate::time::SystemClock;
 
 const APRIL: &str = "2026-04-02T00:00:00Z";
 
@@ -102,6 +105,33 @@ async fn nothing_under_hold_is_deleted() {
     site.store.set_legal_hold(&one.tenant, None, Some("case 2"), hold).await.unwrap();
     assert!(matches!(&site.delete(APRIL).await.months[..], [(_, _, Outcome::Held)]));
     assert_eq!(site.rows(&one).await, 10);
+}
+
+#[tokio::test]
+async fn a_block_that_is_locked_cannot_be_read_before_it_can_be_removed() {
+    let Some(server) = server() else { return };
+    let settings = settings(&server, bucket(&server, "lock"), "raw/");
+    let home: Arc<dyn Home> = Arc::new(S3Home::open(settings, Arc::new(SystemClock)).await.unwrap());
+    let site = Site::new().await;
+    let archive = site.archive_in(Arc::clone(&home));
+    let one = chain("clinic", "a");
+    site.send(&one, "ecg", 0..30, JANUARY).await;
+    archivist::archive_all(&archive, &site.settings).await.unwrap();
+    site.keep(&one.tenant, 0).await;
+    let done = run(&archive, Instant::parse(APRIL).unwrap(), "tester", false).await.unwrap();
+    let [(_, _, Outcome::Deleted(deletion))] = &done.months[..] else { panic!("{done:?}") };
+    assert!(deletion.destroyed && deletion.blocks > 0);
+    assert_eq!((done.locked, done.locked_keys.len()), (deletion.blocks.unsigned_abs(), 0));
+    assert_eq!(site.rows(&one).await, 0);
+    // The blocks are there, the key is not, and that is lawful.
+    let reader = Reader::open(Arc::clone(&home), &site.master, &one.tenant).await.unwrap();
+    let blocks = reader.blocks(&one).await.unwrap();
+    assert_eq!(blocks.len() as u64, done.locked);
+    for block in &blocks {
+        assert!(reader.packets(block).await.unwrap().unwrap_err().why.contains("its data key is destroyed"));
+    }
+    let report = verify(&archive, &Scope::default()).await.unwrap();
+    assert_eq!((report.problems.len(), report.chains[0].deleted), (0, done.locked));
 }
 
 #[tokio::test]
