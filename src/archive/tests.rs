@@ -16,7 +16,7 @@ use super::verify::{Report, Scope, verify};
 use super::{Archive, ChainKey, Given, Settings, archivist};
 use crate::id::{DeviceKey, StreamName, TenantId};
 use crate::store::{Act, Appended, NewEntry, Store, StreamKey, fixture};
-use crate::time::Instant;
+use crate::time::{DeviceTime, Instant};
 
 /// When packets come: five weeks apart from month to month.
 const JANUARY: &str = "2026-01-18T14:00:00Z";
@@ -62,7 +62,7 @@ impl Site {
         let entry = |sequence| {
             let packet = body(chain, sequence);
             let received = Instant::parse(at).unwrap().plus(sequence.cast_signed());
-            NewEntry { stream, sequence, received, sha256: Hash::of(&packet).0, packet }
+            NewEntry { stream, sequence, received, device: DeviceTime(received.0), sha256: Hash::of(&packet).0, packet }
         };
         self.store.append(&numbers.map(entry).collect::<Vec<_>>()).await.unwrap()
     }
