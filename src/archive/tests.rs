@@ -1,6 +1,7 @@
 //! Archiving, verifying, rotating, deleting; on SQLite, and on PostgreSQL where `AFFERENT_TEST_POSTGRES` names one.
 
 mod deletion;
+mod speed;
 mod tampering;
 mod writing;
 
