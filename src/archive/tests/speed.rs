@@ -29,7 +29,7 @@ fn archive_speed() {
             sealed += block::seal(draft, some, &key).unwrap().bytes.len();
         }
     }
-    let spent = cpu() - before;
+    let spent = cpu().saturating_sub(before);
     let count = whole * ROUNDS as usize;
     let plain: usize = packets[..whole].iter().map(|packet| packet.json.len()).sum::<usize>() * ROUNDS as usize;
     println!("{:.0} bytes a packet, {:.0} sealed", plain as f64 / count as f64, sealed as f64 / count as f64);
