@@ -10,6 +10,7 @@
 
 pub mod archivist;
 pub mod block;
+pub mod given;
 pub mod home;
 pub mod key;
 pub mod keyring;
@@ -25,10 +26,11 @@ pub mod verify;
 use std::sync::Arc;
 
 pub use archivist::Archivist;
+pub use given::Given;
 pub use home::Home;
 pub use keyring::Keyring;
 pub use period::Period;
-pub use settings::{Given, Settings};
+pub use settings::Settings;
 
 use crate::id::{DeviceKey, TenantId};
 use crate::store::{Store, StoreError};

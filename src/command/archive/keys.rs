@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::archive::given::GivenMaster;
 use crate::archive::master::{FileMaster, Master};
-use crate::archive::settings::GivenMaster;
 use crate::archive::{Archive, Period};
 use crate::config::Config;
 use crate::id::TenantId;

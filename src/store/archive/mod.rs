@@ -2,14 +2,16 @@
 
 mod audit;
 mod block;
+mod deletion;
 mod key;
 mod retention;
 mod writer;
 
 pub use audit::{Act, AuditRecord};
 pub use block::{ArchiveBlock, ArchiveHead, ArchiveTotals, Mark};
+pub use deletion::Deletion;
 pub use key::ArchiveKey;
-pub use retention::{Deletion, LegalHold, RetentionRule};
+pub use retention::{LegalHold, RetentionRule};
 pub use writer::ArchiveWriter;
 
 use sqlx::Row as _;
