@@ -10,8 +10,8 @@
 mod support;
 
 mod admin;
-mod archive;
 mod alignment;
+mod archive;
 mod associations;
 mod clock;
 mod evaluate;
