@@ -36,7 +36,7 @@ pub use quality::SignalQuality;
 use serde::{Deserialize, Serialize};
 
 /// Changes whenever the detector's output for the same samples can change.
-pub const VERSION: &str = "1.1.0";
+pub const VERSION: &str = "1.2.0";
 
 /// Sampling rates the detector works at, in Hz.
 pub const RATES_HZ: std::ops::RangeInclusive<f64> = 100.0..=1000.0;

@@ -6,6 +6,7 @@ pub mod pulse_rate;
 pub mod respiratory_rate;
 pub mod eda;
 pub mod motion;
+pub mod motion_artifact;
 pub mod pulse_arrival_time;
 pub mod pulse_perfusion;
 pub mod spo2;

@@ -16,7 +16,7 @@ const MODERATE_G: f64 = 0.1;
 const VIGOROUS_G: f64 = 0.43;
 /// Standard deviation of the norm up to which a window is still enough for a posture, in g.
 const STILL_G: f64 = 0.1;
-/// Motion at which an optical or electrical contact signal is worth nothing: a brisk arm swing, in g.
+/// Standard deviation of the norm in a brisk arm swing, in g.
 const SPOILING_G: f64 = 0.5;
 /// cos 45°: an axis this near to gravity names the posture.
 const NEAR: f64 = std::f64::consts::FRAC_1_SQRT_2;
@@ -86,8 +86,10 @@ pub struct Motion {
     pub intensity: Intensity,
     /// Posture, when the window is still and an axis lies within 45° of gravity.
     pub posture: Option<Posture>,
-    /// Factor for the quality of signals measured meanwhile, 1 at rest and 0 at a brisk arm swing.
+    /// 1 at rest, 0 at a brisk arm swing.
     pub stillness: f64,
+    /// Standard deviation of the norm, in milli-g: how much the sensor was shaken, whatever the posture.
+    pub shaking_mg: f64,
     /// Share of samples present, in [0, 1].
     pub quality: f64,
 }
@@ -112,6 +114,7 @@ pub fn summarize(samples_g: &[[f32; 3]], rate_hz: f64) -> Option<Motion> {
         intensity: intensity(activity),
         posture: if deviation <= STILL_G { posture([axis(0), axis(1), axis(2)]) } else { None },
         stillness: (1.0 - deviation / SPOILING_G).clamp(0.0, 1.0),
+        shaking_mg: 1000.0 * deviation,
         quality: count / samples_g.len() as f64,
     })
 }

@@ -95,6 +95,10 @@ pub(super) struct Decision {
     owed: Option<Owed>,
     /// When levels are learned anew unless a beat comes.
     silent_until: u64,
+    /// The highest hump that looked like a beat lately while levels are unknown: when, and how high.
+    witness: Option<(u64, f32)>,
+    /// No beat for so long that the shapes may be others.
+    estranged: bool,
     /// When a pending hump is next to be looked at.
     due: u64,
     after_gap: bool,
@@ -115,6 +119,8 @@ impl Decision {
             rising_taken: None,
             owed: None,
             silent_until: (f64::from(SILENCE_S) * rate_hz) as u64,
+            witness: None,
+            estranged: false,
             due: 0,
             after_gap: false,
         }

@@ -1,13 +1,14 @@
 //! The most likely sequence of beats among undecided humps (dynamic programming after Viterbi 1967).
 //!
 //! A path visits humps that can all be beats together. Its score is the sum of their log odds, each given the beat
-//! before it on the path, less a penalty for every beat that seems to be missing between two of them. One wrong hump
+//! before it on the path, less a penalty for every interval in which beats seem to be missing. One wrong hump
 //! makes the times since the last beat wrong for all that follow, so right paths win over several beats where single
 //! decisions would drift.
 
 use super::decision::Decision;
 
-/// What a missing beat costs, in log odds.
+/// What an interval costs in which a beat is missing, in log odds. More beats cost no more: either the heart paused, or
+/// it stands still, and neither makes beats of noise.
 const MISSING_PENALTY: f32 = 3.5;
 /// A beat is missing in an interval of more than this many typical ones.
 const MISSING_AFTER: f32 = 1.5;
@@ -86,7 +87,7 @@ fn arrive(decision: &Decision, nodes: &[Node], i: usize) -> Node {
 
 fn missing(decision: &Decision, gap_s: f32) -> f32 {
     let intervals = gap_s / decision.typical_interval_s();
-    MISSING_PENALTY * (intervals - MISSING_AFTER + 1.0).floor().clamp(0.0, 3.0)
+    if intervals > MISSING_AFTER { MISSING_PENALTY } else { 0.0 }
 }
 
 fn trace(nodes: &[Node], end: Option<usize>) -> Vec<usize> {

@@ -22,9 +22,9 @@ const SECOND_S: f64 = 1.0;
 const HIGHEST_HZ: f64 = 40.0;
 /// Less is rounding, in mV squared.
 const LEAST_VARIANCE: f64 = 1e-12;
-const BIAS: f64 = -43.523;
+const BIAS: f64 = -43.673;
 /// Of [`SignalQuality::fused`].
-const WEIGHTS: [f64; 3] = [48.669, -4.373, 2.408];
+const WEIGHTS: [f64; 3] = [48.705, -4.243, 2.392];
 
 /// Quality of a stretch of signal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

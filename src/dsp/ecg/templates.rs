@@ -38,6 +38,10 @@ pub(super) struct Templates {
 }
 
 impl Templates {
+    pub(super) fn is_empty(&self) -> bool {
+        self.shapes.is_empty()
+    }
+
     /// `slopes` is the candidate's neighbourhood, longer than a shape by the shifts to be tried.
     pub(super) fn likeness(&self, slopes: &[f32]) -> Likeness {
         let correlations = self.shapes.iter().map(|shape| (shape.weight, best_correlation(slopes, &shape.slopes)));

@@ -12,7 +12,7 @@ const LIKELY: f32 = 2.0;
 pub(super) const LIKELY_S: f32 = 0.08;
 /// Log odds at which a beat's interval says something about the rhythm; at which its height and shape are learned from.
 const SURE: f32 = 2.0;
-const LEARNABLE: f32 = 0.0;
+const LEARNABLE: f32 = 1.0;
 /// A hump with log odds within this of zero is doubtful: for `WARY_S` afterwards no beat is taken while it rises.
 const DOUBTFUL: f32 = 3.0;
 const WARY_S: f64 = 6.0;
@@ -36,11 +36,13 @@ impl Decision {
                 continue;
             }
             let age = age as usize;
-            self.pending[i].measured = Some(Measured {
+            let measured = Measured {
                 heights: context.bands.heights(candidate.hump.height, age),
                 surroundings: context.bands.surroundings(age),
                 likeness: context.bands.likeness(&self.templates, age),
-            });
+            };
+            self.pending[i].measured = Some(measured);
+            self.learn_stranger(measured, context, age);
             if candidate.taken {
                 self.note_likeness(self.pending[i]);
                 self.learn(self.pending[i], context);

@@ -1,14 +1,21 @@
 //! What a beat, and what was none, teach for the next.
 
 use super::super::DetectedBeat;
-use super::super::templates::Templates;
-use super::{Candidate, Context, Decision, LEARNING_S, REFRACTORY_S, SILENCE_S};
+use super::super::levels::Heights;
+use super::{Candidate, Context, Decision, LEARNING_S, Measured, REFRACTORY_S, SILENCE_S};
 
 /// Of the highest hump, what noise is at most assumed to be after a start.
 const FIRST_NOISE_SHARE: f32 = 0.25;
-/// After a silence, a hump this much like known beats is one; for this long, in seconds, only such a hump is.
+/// After a silence, a hump this much like known beats may be one. It is one if there is another whose height is the same
+/// within this factor: noise resembles a beat now and then, but not twice in a row.
 const RECOGNIZED: f32 = 0.85;
+const SAME_HEIGHT: f32 = 1.5;
+/// After a silence this much longer, in seconds, the electrodes may have been moved: shapes are learned again, from humps
+/// that exceed these shares of the latest beat and of the envelope's root mean square before them. P waves of a heart
+/// whose ventricles stand still are lower, noise seldom stands out so.
 const LONG_SILENCE_S: f32 = 30.0;
+const STRANGER_OVER_BEAT: f32 = 0.15;
+const STRANGER_OVER_SURROUNDINGS: f32 = 2.0;
 /// A longer interval says nothing about the rhythm, in seconds.
 const LONGEST_INTERVAL_S: f32 = 3.0;
 /// Share of a beat in the running likeness.
@@ -28,6 +35,7 @@ impl Decision {
         }
         self.last_sure = sure;
         self.last = Some(tick);
+        self.estranged = false;
         self.silent_until = tick + self.ticks(SILENCE_S);
     }
 
@@ -82,14 +90,29 @@ impl Decision {
     /// The highest hump that looks like a beat is taken for one, the middle hump for noise. In asystole there is none:
     /// the levels stay unknown, and no beats are invented.
     pub(super) fn end_learning(&mut self) {
-        let measured = self.pending.iter().filter_map(|candidate| candidate.measured);
-        let alike = measured.clone().filter(|measured| measured.likeness.best >= RECOGNIZED);
-        let highest = alike.map(|measured| measured.heights).max_by(|a, b| a.qrs.total_cmp(&b.qrs));
-        let mut heights: Vec<f32> = measured.map(|measured| measured.heights.qrs).collect();
+        let measured = || self.pending.iter().filter_map(|candidate| Some((candidate.hump.tick, candidate.measured?)));
+        let alike: Vec<(u64, Heights)> = measured()
+            .filter(|(_, measured)| measured.likeness.best >= RECOGNIZED)
+            .map(|(tick, measured)| (tick, measured.heights))
+            .collect();
+        let mut heights: Vec<f32> = measured().map(|(_, measured)| measured.heights.qrs).collect();
         heights.sort_by(f32::total_cmp);
-        if let (Some(highest), Some(middle)) = (highest, heights.get(heights.len() / 2)) {
+        let highest = alike.iter().copied().max_by(|a, b| a.1.qrs.total_cmp(&b.1.qrs));
+        let (Some((tick, highest)), Some(middle)) = (highest, heights.get(heights.len() / 2)) else { return };
+        let mut others = alike.iter().map(|(tick, heights)| (*tick, heights.qrs)).chain(self.witness);
+        let as_before = same_height(self.levels.previous, highest.qrs);
+        if self.templates.is_empty() || as_before || others.any(|other| self.confirms(other, tick, highest.qrs)) {
             self.levels.start(highest, middle.min(highest.qrs * FIRST_NOISE_SHARE));
+            self.witness = None;
+        } else {
+            self.witness = Some((tick, highest.qrs));
         }
+    }
+
+    /// Whether two humps that look like beats may both be beats of one heart.
+    fn confirms(&self, (other_tick, other_height): (u64, f32), tick: u64, height: f32) -> bool {
+        let distance_s = self.seconds(tick.abs_diff(other_tick));
+        (REFRACTORY_S..LONGEST_INTERVAL_S).contains(&distance_s) && same_height(other_height, height)
     }
 
     /// After a silence the levels may be wrong (another gain), after a long one the shapes too (another electrode):
@@ -99,11 +122,25 @@ impl Decision {
             self.levels.forget();
             self.last = None;
             self.pending.clear();
+            self.witness = None;
         } else {
-            self.templates = Templates::default();
+            self.estranged = true;
         }
         self.silent_until = now + self.ticks(LONG_SILENCE_S);
     }
+
+    /// After a long silence: takes in the shape of a hump that may be a beat nobody has seen before.
+    pub(super) fn learn_stranger(&mut self, measured: Measured, context: &Context, age: usize) {
+        let least = STRANGER_OVER_BEAT * self.levels.previous;
+        let clear = STRANGER_OVER_SURROUNDINGS * measured.surroundings;
+        if self.estranged && measured.heights.qrs > least.max(clear) {
+            context.bands.learn(&mut self.templates, age);
+        }
+    }
+}
+
+fn same_height(one: f32, other: f32) -> bool {
+    one < SAME_HEIGHT * other && other < SAME_HEIGHT * one
 }
 
 /// Quality of a beat by its likeness.

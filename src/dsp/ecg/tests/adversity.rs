@@ -39,15 +39,15 @@ fn recovers_from_a_flat_line() {
 /// P waves and noise go on, the ventricles do not: whoever counts beats must see that there are none.
 #[test]
 fn no_beats_are_invented_in_asystole() {
-    let heart = Synthetic::new(250.0, 90.0);
+    let heart = Synthetic::new(250.0, 130.0);
     let p_wave = |time: f64| 0.12 * gauss((time + 0.4) % 0.85 - 0.42, 0.022);
     let noise = |i: usize| 0.03 * ((i * 7919 % 1013) as f64 / 1013.0 - 0.5);
     let stands =
-        |i, sample| if between(i, 250.0, 20.0, 50.0) { (p_wave(i as f64 / 250.0) + noise(i)) as f32 } else { sample };
+        |i, sample| if between(i, 250.0, 20.0, 90.0) { (p_wave(i as f64 / 250.0) + noise(i)) as f32 } else { sample };
     let synthetic = heart.change(stands);
-    let invented = synthetic.detect().iter().filter(|beat| (5100.0..12_400.0).contains(&beat.sample)).count();
+    let invented = synthetic.detect().iter().filter(|beat| (5100.0..22_400.0).contains(&beat.sample)).count();
     assert_eq!(invented, 0);
-    assert_recovers(&synthetic, 55.0);
+    assert_recovers(&synthetic, 95.0);
 }
 
 #[test]
@@ -100,5 +100,49 @@ fn quality_drops_when_samples_are_missing_or_stuck() {
         detector.push(&vec![value; 5000], &mut Vec::new());
         let quality = detector.take_signal_quality();
         assert!(quality.usable < 0.55 && quality.index < 0.55, "{quality:?}");
+    }
+}
+
+/// Noise of an electrode on a body without a heart beat: white, of this standard deviation in mV.
+pub(super) fn electrode_noise(i: usize, deviation_mv: f64) -> f64 {
+    let mut state = (i as u64).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut uniform = || {
+        state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        state ^= state >> 31;
+        state as f64 / u64::MAX as f64 - 0.5
+    };
+    deviation_mv * (0..12).map(|_| uniform()).sum::<f64>()
+}
+
+/// However long a heart stands still, noise is no beat; when it beats again, it is heard.
+#[test]
+fn no_beats_are_invented_in_a_long_asystole() {
+    // White noise has more of its power in the band of QRS complexes the lower the rate is.
+    for (rate_hz, largest_mv) in [(125.0, 0.05), (250.0, 0.1), (360.0, 0.1), (500.0, 0.1)] {
+        let levels = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1].into_iter().filter(|level| *level <= largest_mv);
+        for deviation_mv in levels {
+            let noise = |i: usize| electrode_noise(i, deviation_mv) as f32;
+            let stands = |i, sample| if between(i, rate_hz, 20.0, 80.0) { noise(i) } else { sample };
+            let synthetic = Synthetic::new(rate_hz, 110.0).change(stands);
+            let seconds = synthetic.detect().into_iter().map(|beat| beat.sample / rate_hz);
+            let invented: Vec<f64> = seconds.filter(|at_s| (22.0..79.9).contains(at_s)).collect();
+            assert!(invented.is_empty(), "{deviation_mv} mV at {rate_hz} Hz: {invented:?}");
+            assert_recovers(&synthetic, 83.0);
+        }
+    }
+}
+
+/// The electrodes come back elsewhere: other polarity, other height.
+#[test]
+fn another_lead_is_learned_after_a_long_silence() {
+    for (gain, noise_mv) in [(-1.0, 0.002), (-0.4, 0.01), (-2.0, 0.02)] {
+        let noise = |i: usize| electrode_noise(i, noise_mv) as f32;
+        let moved = |i: usize, sample: f32| match i / 250 {
+            ..20 => sample,
+            20..80 => noise(i),
+            _ => gain * sample + noise(i),
+        };
+        assert_recovers(&Synthetic::new(250.0, 110.0).change(moved), 85.0);
     }
 }
