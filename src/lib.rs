@@ -12,6 +12,7 @@ pub mod signal;
 pub mod packet;
 pub use afferent_fhir as fhir;
 pub mod registry;
+pub mod program;
 pub mod resource;
 pub mod capability;
 
