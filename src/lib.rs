@@ -33,6 +33,7 @@ pub mod store;
 pub mod auth;
 pub mod ingest;
 pub mod pipeline;
+pub mod episode;
 pub mod rest;
 pub mod control;
 pub mod console;
