@@ -13,6 +13,7 @@ mod admin;
 mod alignment;
 mod associations;
 mod clock;
+mod episodes;
 mod evaluate;
 mod fhir;
 mod ingest;
