@@ -17,6 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::archive::Archivist;
 use crate::auth::Auth;
 use crate::config::Config;
+use crate::episode::{Episodes, Keeper};
 use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
 use crate::pipeline::{self, Pipeline, Progress};
 use crate::problem::Problem;
@@ -85,12 +86,15 @@ impl App {
             telemetry: telemetry.clone(),
             clock: SharedClock(Arc::clone(&clock)),
         };
+        let episodes = Episodes::new(store.clone(), pipeline.clone(), &config.organization);
+        Keeper::new(episodes.clone(), Arc::clone(&registry), Arc::clone(&clock)).start();
         let control_state = control::ControlState {
             auth: auth.clone(),
             store: store.clone(),
             pipeline,
             clock: SharedClock(clock),
             registry: Arc::clone(&registry),
+            episodes,
         };
         let conformance = projection::served(&registry).context("ig")?;
         let rest = rest::routers(store.clone(), auth, config.public_url.clone(), conformance).context("capability")?;

@@ -23,7 +23,7 @@ pub struct InvalidId {
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal, $punctuation:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -88,6 +88,23 @@ id_type!(
 id_type!(
     /// The code of a row in `registry/signal`.
     SignalCode, "signal", 64, "-"
+);
+
+id_type!(
+    /// A program: what is measured on its patients, and what happens with it.
+    ProgramId, "program", 64, "-._"
+);
+id_type!(
+    /// A profile of a program.
+    ProfileId, "profile", 64, "-._"
+);
+id_type!(
+    /// A patient's taking part in a program. It stands in URLs, so it must not identify a person.
+    EnrolmentId, "enrolment", 64, "-._"
+);
+id_type!(
+    /// An export of a profile.
+    ExportName, "export", 64, "-._"
 );
 
 impl DeviceKey {

@@ -12,6 +12,7 @@ pub mod signal;
 pub mod packet;
 pub use afferent_fhir as fhir;
 pub mod registry;
+pub mod program;
 pub mod resource;
 pub mod capability;
 
@@ -33,6 +34,7 @@ pub mod archive;
 pub mod auth;
 pub mod ingest;
 pub mod pipeline;
+pub mod episode;
 pub mod rest;
 pub mod control;
 pub mod console;

@@ -56,6 +56,11 @@ impl Instant {
         (self.0 - earlier.0) as f64 / MICROS as f64
     }
 
+    /// RFC 3339 with microseconds, in UTC.
+    pub fn to_rfc3339(self) -> String {
+        jiff::Timestamp::from_microsecond(self.0).map_or_else(|_| self.0.to_string(), |t| format!("{t:.6}"))
+    }
+
     /// FHIR `instant` or `dateTime` with milliseconds, in UTC.
     pub fn to_fhir(self) -> String {
         self.to_string()
@@ -79,7 +84,7 @@ impl DeviceTime {
 
     /// RFC 3339 with microseconds, in UTC.
     pub fn to_rfc3339(self) -> String {
-        jiff::Timestamp::from_microsecond(self.0).map_or_else(|_| self.0.to_string(), |t| format!("{t:.6}"))
+        Instant(self.0).to_rfc3339()
     }
 }
 

@@ -14,14 +14,14 @@ use crate::session::association::{Span, Wearer};
 use crate::time::Instant;
 
 /// Who wore a device when, oldest first.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AssociationsBody {
     associations: Vec<AssociationBody>,
 }
 
 /// One patient's time with a device.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct AssociationBody {
     /// Logical id of the Patient.
@@ -35,6 +35,14 @@ struct AssociationBody {
 }
 
 /// Who wore a device when.
+#[utoipa::path(
+    get,
+    path = "/api/v1/devices/{device}/associations",
+    operation_id = "read_associations",
+    tag = "devices",
+    params(("device" = DeviceKey, Path)),
+    responses((status = OK, body = AssociationsBody), (status = NOT_FOUND)),
+)]
 pub(super) async fn read(
     State(state): State<ControlState>,
     Path(device): Path<String>,
@@ -50,6 +58,15 @@ pub(super) async fn read(
 
 /// Corrects who wore a device when. What its packets give is computed anew from the first difference on; what they gave for
 /// somebody else becomes `entered-in-error`.
+#[utoipa::path(
+    put,
+    path = "/api/v1/devices/{device}/associations",
+    operation_id = "put_associations",
+    tag = "devices",
+    params(("device" = DeviceKey, Path)),
+    request_body = AssociationsBody,
+    responses((status = OK, body = AssociationsBody), (status = NOT_FOUND)),
+)]
 pub(super) async fn replace(
     State(state): State<ControlState>,
     Path(device): Path<String>,

@@ -15,7 +15,7 @@ use crate::session::association::{Span, Wearer};
 use crate::time::Instant;
 
 /// The device's state, as it is sent and answered.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeviceBody {
     /// Row in `registry/device`.
@@ -27,6 +27,15 @@ pub(super) struct DeviceBody {
 }
 
 /// Makes a device known and says who wears it from now on. Packets from before anybody wore it are the first wearer's.
+#[utoipa::path(
+    put,
+    path = "/api/v1/devices/{device}",
+    operation_id = "put_device",
+    tag = "devices",
+    params(("device" = DeviceKey, Path)),
+    request_body = DeviceBody,
+    responses((status = OK, body = DeviceBody), (status = CREATED, body = DeviceBody)),
+)]
 pub(super) async fn link(
     State(state): State<ControlState>,
     Path(device): Path<String>,
@@ -59,6 +68,14 @@ pub(super) async fn link(
 }
 
 /// What is known about a device, and who wears it now.
+#[utoipa::path(
+    get,
+    path = "/api/v1/devices/{device}",
+    operation_id = "read_device",
+    tag = "devices",
+    params(("device" = DeviceKey, Path)),
+    responses((status = OK, body = DeviceBody), (status = NOT_FOUND)),
+)]
 pub(super) async fn read(
     State(state): State<ControlState>,
     Path(device): Path<String>,

@@ -1,14 +1,31 @@
 //! The control plane under `/api/v1`.
+//!
+//! Handlers are routed by what they say of themselves ([`utoipa::path`]), and the document at `/api/v1/openapi.json` is made
+//! from the same: what is routed is documented.
 
 mod associations;
+mod body;
 mod devices;
+mod enrolments;
+mod episode_devices;
+mod episodes;
 mod lag;
+mod openapi;
+mod programs;
+#[cfg(test)]
+mod tests;
+mod triggers;
 
-use axum::Router;
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::routing::{get, put};
+use axum::{Extension, Router};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::auth::{Auth, Grant};
+use crate::episode::Episodes;
 use crate::ingest::SharedClock;
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
@@ -26,16 +43,35 @@ pub struct ControlState {
     /// What time it is.
     pub clock: SharedClock,
     /// Device models there are.
-    pub registry: std::sync::Arc<crate::registry::Registry>,
+    pub registry: Arc<crate::registry::Registry>,
+    /// Opens and ends episodes.
+    pub episodes: Episodes,
 }
 
 /// Routes of `/api/v1`.
 pub fn router(state: ControlState) -> Router {
-    Router::new()
-        .route("/api/v1/devices/{device}", put(devices::link).get(devices::read))
-        .route("/api/v1/devices/{device}/associations", put(associations::replace).get(associations::read))
-        .route("/api/v1/ingest/lag", get(lag::lag))
-        .with_state(state)
+    let (router, document) = documented().split_for_parts();
+    router.layer(Extension(Arc::new(openapi::whole(document)))).with_state(state)
+}
+
+/// Routes with their documentation.
+fn documented() -> OpenApiRouter<ControlState> {
+    OpenApiRouter::with_openapi(openapi::Head::openapi())
+        .routes(routes!(devices::link, devices::read))
+        .routes(routes!(associations::replace, associations::read))
+        .routes(routes!(lag::lag))
+        .routes(routes!(programs::put_program, programs::read_program))
+        .routes(routes!(programs::list_programs))
+        .routes(routes!(programs::put_profile, programs::read_profile))
+        .routes(routes!(programs::list_profiles))
+        .routes(routes!(enrolments::put_enrolment, enrolments::read_enrolment))
+        .routes(routes!(enrolments::list_enrolments))
+        .routes(routes!(episodes::open, episodes::read_episode))
+        .routes(routes!(episodes::list_episodes))
+        .routes(routes!(episodes::close))
+        .routes(routes!(episode_devices::attach, episode_devices::detach))
+        .routes(routes!(triggers::list_triggers))
+        .routes(routes!(openapi::document))
 }
 
 /// Who asks, if they may use the control plane.

@@ -28,6 +28,7 @@ use crate::id::{DeviceKey, TenantId};
 use crate::registry::Registry;
 use crate::store::{Entry, Lease, Store, StoreError, StreamId};
 use crate::telemetry::Telemetry;
+use crate::time::Instant;
 
 /// What the pipeline is made of.
 #[derive(Debug, Clone)]
@@ -111,13 +112,13 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Whether everything durable of a device, and every change of its associations, is in the store.
+    /// Whether all is in the store that a device's durable packets from before `moment` gave, with every change of its
+    /// associations. It may be sending on all the time.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn is_settled(&self, tenant: &TenantId, device: &DeviceKey) -> Result<bool, StoreError> {
-        let streams = self.store.streams_of(tenant, device).await?;
-        Ok(streams.is_empty() || self.store.unfinished_among(&streams).await?.is_empty())
+    pub async fn is_settled(&self, tenant: &TenantId, device: &DeviceKey, moment: Instant) -> Result<bool, StoreError> {
+        Ok(self.store.unfinished_before(tenant, device, moment).await?.is_empty())
     }
 
     /// Packets, and streams being caught up, between the journal and the store.

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::algorithm::{Chain, Closed, PacketSeen, Rows};
 use crate::device::{self, Frame, Reading};
-use crate::id::{SignalCode, TenantId};
+use crate::id::{EpisodeId, ResourceId, SignalCode, TenantId};
 use crate::packet::{PacketError, RawPacket};
-use crate::projection::{Batch, ClockNote, Origin};
+use crate::projection::{Batch, ClockNote, Origin, encounter_id};
 use crate::registry::{DeviceModel, Registry};
 use crate::session::association::{Wearer, span_at};
 use crate::session::clock;
@@ -152,12 +152,19 @@ impl Track {
             model: self.associations.model.clone(),
             stream: self.key.name.clone(),
             patient: wearer.patient,
+            encounter: wearer.episode.as_ref().and_then(|episode| self.encounter(episode)),
             episode: wearer.episode,
             firmware: self.state.firmware.clone(),
             sdk: self.state.sdk.clone(),
             lead: self.state.lead.clone(),
             clock: self.state.clock,
         })
+    }
+
+    /// The Encounter an EHR sees an episode in.
+    fn encounter(&self, episode: &EpisodeId) -> Option<ResourceId> {
+        let identifier = self.associations.encounters.get(episode)?;
+        Some(encounter_id(&self.key.tenant, identifier))
     }
 
     /// The row of the device's model.

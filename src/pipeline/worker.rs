@@ -388,7 +388,8 @@ impl Worker {
         let mut resources = self.project(batches);
         resources.extend(segment.zip(batches.first()).and_then(|(segment, batch)| self.coincident(batch, &segment)));
         let contributions = batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect();
-        Some(Commit { tenant, resources, contributions, checkpoint, clock, lease })
+        let episodes = batches.iter().filter_map(|batch| batch.origin.episode.clone()).collect();
+        Some(Commit { tenant, resources, contributions, episodes, checkpoint, clock, lease })
     }
 
     fn project(&mut self, batches: &[Batch]) -> Vec<Resource> {

@@ -121,7 +121,14 @@ fn document(
         ("author", one(reference(&context.device_reference(None)))),
         ("custodian", Some(Value::Element(reference(&context.organization_reference())))),
         ("content", one(element([("attachment", attachment)]))),
-        ("context", object([("period", period(&from, &to)), ("related", list(related(context, measured)))])),
+        (
+            "context",
+            object([
+                ("encounter", list(context.encounter_reference().into_iter().collect())),
+                ("period", period(&from, &to)),
+                ("related", list(related(context, measured))),
+            ]),
+        ),
     ]));
     Resource { kind: "DocumentReference".to_owned(), id: identity.id, element: body }
 }

@@ -1,8 +1,12 @@
 //! Batches for tests: one for every row, and a recording with everything derived from it.
 
 use super::{Batch, Organization, Origin};
-use crate::id::{DeviceKey, ResourceId, SignalCode, StreamName, TenantId};
+use crate::id::{
+    DeviceKey, EnrolmentId, EpisodeId, ProfileId, ProgramId, ResourceId, SignalCode, StreamName, TenantId,
+};
+use crate::program::{BusinessIdentifier, EncounterClass, Ended, EndedBy, Episode, ExternalEncounter, Pinned};
 use crate::registry::{Kind, Plausible, Registry, Signal, StripPaper};
+use crate::resource::Resource;
 use crate::signal::{AbsentReason, AlgorithmRef, Beat, Measured, PacketRange, Quality, SampleBlock, Source, Value};
 use crate::time::{Instant, Interval, MICROS};
 
@@ -25,6 +29,7 @@ pub(super) fn origin(stream: &str) -> Origin {
         stream: StreamName::new(stream).unwrap(),
         patient: ResourceId::new("p1").unwrap(),
         episode: None,
+        encounter: None,
         firmware: Some("fw-2.4.1".to_owned()),
         sdk: Some("1.3.0".to_owned()),
         lead: Some("MLII".to_owned()),
@@ -194,10 +199,49 @@ pub(super) fn fahrenheit() -> Batch {
     batch("thermometer", at, vec![temperature])
 }
 
+/// An episode an EHR sees in an Encounter.
+pub(super) fn episode() -> Episode {
+    let identifier =
+        |kind: &str| BusinessIdentifier { system: format!("https://ehr.example/{kind}"), value: "v-4711".to_owned() };
+    let window = minutes(0, 60);
+    Episode {
+        id: EpisodeId::new("night-1").unwrap(),
+        enrolment: EnrolmentId::new("n1").unwrap(),
+        program: ProgramId::new("heart").unwrap(),
+        profile: Pinned { id: ProfileId::new("ward").unwrap(), version: 1 },
+        patient: ResourceId::new("p1").unwrap(),
+        start: window.start,
+        end: Some(Ended { at: window.end, by: EndedBy::Request }),
+        encounter: Some(ExternalEncounter { identifier: identifier("visit"), class: EncounterClass::Hh }),
+        episode_of_care: Some(identifier("episode")),
+    }
+}
+
+/// What shows [`episode`].
+pub(super) fn shown() -> [Resource; 2] {
+    let (episode, organization) = (episode(), organization());
+    let tenant = origin("ecg").tenant;
+    let encounter = episode.encounter.as_ref().unwrap();
+    let of_encounter = std::slice::from_ref(&episode.id);
+    [
+        super::episode_of_care(&tenant, &episode, "Heart rhythm at home", &organization),
+        super::encounter(&tenant, encounter, &episode.patient, of_encounter),
+    ]
+}
+
+/// A minute of ECG in [`episode`].
+pub(super) fn in_episode(registry: &Registry) -> Batch {
+    let (mut batch, episode) = (ecg(registry), episode());
+    let encounter = episode.encounter.map(|e| super::encounter_id(&batch.origin.tenant, &e.identifier));
+    (batch.origin.episode, batch.origin.encounter) = (Some(episode.id), encounter);
+    batch
+}
+
 /// Every kind of batch there is.
 pub(super) fn everything(registry: &Registry) -> Vec<(String, Batch)> {
     let mut all = vec![
         ("ecg".to_owned(), ecg(registry)),
+        ("in-episode".to_owned(), in_episode(registry)),
         ("hrv".to_owned(), hrv(registry)),
         ("ppg".to_owned(), ppg(registry)),
         ("half-a-blood-pressure".to_owned(), half_a_blood_pressure()),

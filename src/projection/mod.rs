@@ -7,6 +7,8 @@ mod coincident;
 mod component;
 mod device;
 mod document_reference;
+mod encounter;
+mod episode_of_care;
 mod extension;
 #[cfg(test)]
 mod fixture;
@@ -28,6 +30,8 @@ use std::collections::BTreeSet;
 
 pub use coincident::coincident_timestamp;
 pub use device::{algorithm_id, sensor_id};
+pub use encounter::{encounter, encounter_id};
+pub use episode_of_care::{episode_of_care, episode_of_care_id};
 pub use identifier::observation_id;
 pub use lineage::{PacketSource, packet_sources};
 pub use organization::Organization;
@@ -60,6 +64,8 @@ pub struct Origin {
     pub patient: ResourceId,
     /// Recording session, where packets name one.
     pub episode: Option<EpisodeId>,
+    /// Logical id of the Encounter an EHR sees the episode in.
+    pub encounter: Option<ResourceId>,
     /// Firmware of the device at the time.
     pub firmware: Option<String>,
     /// Software that sent the packets.
@@ -86,6 +92,7 @@ impl Origin {
     pub fn together(&self) -> Self {
         let (tenant, patient, episode) = (self.tenant.clone(), self.patient.clone(), self.episode.clone());
         let (device, stream) = (DeviceKey::together(), StreamName::of_patient(&patient));
+        let encounter = self.encounter.clone();
         Self {
             tenant,
             device,
@@ -93,6 +100,7 @@ impl Origin {
             stream,
             patient,
             episode,
+            encounter,
             firmware: None,
             sdk: None,
             lead: None,
@@ -197,6 +205,12 @@ impl Context<'_> {
     fn algorithm_display(&self, algorithm: &AlgorithmRef) -> Result<String, ProjectionError> {
         let row = self.registry.algorithms.get(&algorithm.id);
         row.map(|r| r.display.clone()).ok_or_else(|| ProjectionError::UnknownAlgorithm(algorithm.id.clone()))
+    }
+
+    /// The Encounter measurements belong to.
+    fn encounter_reference(&self) -> Option<Element> {
+        let encounter = self.batch.origin.encounter.as_ref()?;
+        Some(crate::fhir::datatype::reference(&format!("Encounter/{encounter}")))
     }
 
     fn organization_reference(&self) -> String {

@@ -50,6 +50,7 @@ pub(crate) fn observation(
         ("category", one(category(row.category))),
         ("code", object([("coding", list(signal_codings(row))), ("text", text(row.display.as_str()))])),
         ("subject", Some(Value::Element(reference(&format!("Patient/{}", origin.patient))))),
+        ("encounter", context.encounter_reference().map(Value::Element)),
     ]));
     body.extend([effective(row, measured)].into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     body.extend(element([("performer", one(reference(&context.organization_reference())))]));

@@ -60,6 +60,24 @@ fn organization_and_patient() {
 }
 
 #[test]
+fn episode_and_encounter() {
+    insta::assert_snapshot!(pretty(&fixture::shown()));
+}
+
+#[test]
+fn what_is_of_an_episode_refers_to_its_encounter() {
+    let [_, encounter] = fixture::shown();
+    for resource in projected(&fixture::in_episode(&Registry::builtin().unwrap())) {
+        let named = match resource.kind.as_str() {
+            "Observation" => read::strings(&resource.element, "encounter.reference"),
+            "DocumentReference" => read::strings(&resource.element, "context.encounter.reference"),
+            _ => continue,
+        };
+        assert_eq!(named, [encounter.reference()], "{}", resource.reference());
+    }
+}
+
+#[test]
 fn the_same_batch_gives_the_same_bytes() {
     let registry = Registry::builtin().unwrap();
     for (name, batch) in fixture::everything(&registry) {
@@ -281,13 +299,18 @@ fn everything() -> BTreeMap<String, Resource> {
     let tenant = TenantId::new("sandbox").unwrap();
     let patient = stub_patient(&tenant, &ResourceId::new("p1").unwrap(), true);
     let given = batches().into_iter().flat_map(|(_, resources)| resources);
-    given.chain([patient, organization().resource()]).map(|r| (r.reference(), r)).collect()
+    given.chain([patient, organization().resource()]).chain(fixture::shown()).map(|r| (r.reference(), r)).collect()
 }
 
 /// Every relative reference of a resource.
 fn references(resource: &Resource) -> Vec<&str> {
     let paths = [
         "subject",
+        "patient",
+        "encounter",
+        "context.encounter",
+        "episodeOfCare",
+        "managingOrganization",
         "performer",
         "device",
         "derivedFrom",

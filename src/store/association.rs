@@ -4,12 +4,16 @@
 //! transaction: that is what tells the pipeline how far the device's streams have to go back, however often it is stopped
 //! meanwhile.
 
+use std::collections::BTreeMap;
+
 use sqlx::{Any, Row as _, Transaction};
 
 use super::device_link::known;
+use super::program::encounters;
 use super::sql::Row;
 use super::{Store, StoreError};
 use crate::id::{DeviceKey, EpisodeId, ResourceId, TenantId};
+use crate::program::BusinessIdentifier;
 use crate::session::association::{Span, Wearer, account, first_difference};
 use crate::time::Instant;
 
@@ -20,6 +24,8 @@ pub struct Associations {
     pub model: Option<String>,
     /// Whose its packets are, in order and without overlap.
     pub spans: Vec<Span>,
+    /// What EHRs call the Encounters they see its episodes in.
+    pub encounters: BTreeMap<EpisodeId, BusinessIdentifier>,
     /// How often that has changed; 0 means that it was never with anybody.
     pub revision: i64,
 }
@@ -50,7 +56,8 @@ impl Store {
         let (worn, episodes) = (worn(&mut tx, tenant, device).await?, in_episodes(&mut tx, tenant, device).await?);
         let model = known(&mut tx, tenant, device).await?.flatten();
         let revision = revision(&mut tx, tenant, device).await?;
-        Ok(Associations { model, spans: account(&worn, &episodes), revision })
+        let encounters = encounters(&mut tx, tenant, device).await?;
+        Ok(Associations { model, spans: account(&worn, &episodes), encounters, revision })
     }
 
     /// Who wore a device when, episodes left aside.
@@ -99,32 +106,7 @@ impl Store {
     /// nothing has changed.
     pub async fn attach(&self, tenant: &TenantId, part: &EpisodeDevice) -> Result<(), StoreError> {
         let mut tx = self.begin_numbering().await?;
-        let worn = worn(&mut tx, tenant, &part.device).await?;
-        let before = in_episodes(&mut tx, tenant, &part.device).await?;
-        let wearer = Wearer { patient: part.patient.clone(), episode: Some(part.episode.clone()) };
-        let new = Span { from: part.from, until: part.until, wearer };
-        if before.contains(&new) {
-            return Ok(());
-        }
-        if let Some(other) = before.iter().find(|span| !span.is_apart_from(&new)) {
-            let episode = other.wearer.episode.clone().ok_or(StoreError::Damaged { what: "episode" })?;
-            return Err(StoreError::InAnotherEpisode { device: part.device.clone(), episode });
-        }
-        sqlx::query(
-            "INSERT INTO episode_device (tenant, episode, device, patient, from_us, until_us) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(tenant.as_str())
-        .bind(part.episode.as_str())
-        .bind(part.device.as_str())
-        .bind(part.patient.as_str())
-        .bind(part.from.0)
-        .bind(part.until.map(|t| t.0))
-        .execute(&mut *tx)
-        .await?;
-        let after = in_episodes(&mut tx, tenant, &part.device).await?;
-        let changed = first_difference(&account(&worn, &before), &account(&worn, &after));
-        note_change(&mut tx, tenant, &part.device, changed).await?;
+        attach(&mut tx, tenant, part).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -142,43 +124,89 @@ impl Store {
         until: Instant,
     ) -> Result<Vec<DeviceKey>, StoreError> {
         let mut tx = self.begin_numbering().await?;
-        let rows = sqlx::query(
-            "SELECT DISTINCT device FROM episode_device WHERE tenant = $1 AND episode = $2 AND until_us IS NULL \
-             ORDER BY device",
-        )
-        .bind(tenant.as_str())
-        .bind(episode.as_str())
-        .fetch_all(&mut *tx)
-        .await?;
-        let mut changed = Vec::new();
-        for row in rows {
-            let found = DeviceKey::new(row.try_get::<String, _>(0)?).map_err(damaged)?;
-            if device.is_some_and(|device| *device != found) {
-                continue;
-            }
-            let (worn, before) = (worn(&mut tx, tenant, &found).await?, in_episodes(&mut tx, tenant, &found).await?);
-            for statement in [
-                "DELETE FROM episode_device WHERE tenant = $1 AND episode = $2 AND device = $3 AND until_us IS NULL \
-                 AND from_us >= $4",
-                "UPDATE episode_device SET until_us = $4 WHERE tenant = $1 AND episode = $2 AND device = $3 \
-                 AND until_us IS NULL",
-            ] {
-                sqlx::query(statement)
-                    .bind(tenant.as_str())
-                    .bind(episode.as_str())
-                    .bind(found.as_str())
-                    .bind(until.0)
-                    .execute(&mut *tx)
-                    .await?;
-            }
-            let after = in_episodes(&mut tx, tenant, &found).await?;
-            let difference = first_difference(&account(&worn, &before), &account(&worn, &after));
-            note_change(&mut tx, tenant, &found, difference).await?;
-            changed.push(found);
-        }
+        let changed = detach(&mut tx, tenant, episode, device, until).await?;
         tx.commit().await?;
         Ok(changed)
     }
+}
+
+/// [`Store::attach`] as part of `tx`, which numbers.
+pub(super) async fn attach(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    part: &EpisodeDevice,
+) -> Result<(), StoreError> {
+    let worn = worn(tx, tenant, &part.device).await?;
+    let before = in_episodes(tx, tenant, &part.device).await?;
+    let wearer = Wearer { patient: part.patient.clone(), episode: Some(part.episode.clone()) };
+    let new = Span { from: part.from, until: part.until, wearer };
+    if before.contains(&new) {
+        return Ok(());
+    }
+    if let Some(other) = before.iter().find(|span| !span.is_apart_from(&new)) {
+        let episode = other.wearer.episode.clone().ok_or(StoreError::Damaged { what: "episode" })?;
+        return Err(StoreError::InAnotherEpisode { device: part.device.clone(), episode });
+    }
+    sqlx::query(
+        "INSERT INTO episode_device (tenant, episode, device, patient, from_us, until_us) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(tenant.as_str())
+    .bind(part.episode.as_str())
+    .bind(part.device.as_str())
+    .bind(part.patient.as_str())
+    .bind(part.from.0)
+    .bind(part.until.map(|t| t.0))
+    .execute(&mut **tx)
+    .await?;
+    let after = in_episodes(tx, tenant, &part.device).await?;
+    let changed = first_difference(&account(&worn, &before), &account(&worn, &after));
+    note_change(tx, tenant, &part.device, changed).await
+}
+
+/// [`Store::detach`] as part of `tx`, which numbers.
+pub(super) async fn detach(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    episode: &EpisodeId,
+    device: Option<&DeviceKey>,
+    until: Instant,
+) -> Result<Vec<DeviceKey>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT device FROM episode_device WHERE tenant = $1 AND episode = $2 AND until_us IS NULL \
+             ORDER BY device",
+    )
+    .bind(tenant.as_str())
+    .bind(episode.as_str())
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut changed = Vec::new();
+    for row in rows {
+        let found = DeviceKey::new(row.try_get::<String, _>(0)?).map_err(damaged)?;
+        if device.is_some_and(|device| *device != found) {
+            continue;
+        }
+        let (worn, before) = (worn(tx, tenant, &found).await?, in_episodes(tx, tenant, &found).await?);
+        for statement in [
+            "DELETE FROM episode_device WHERE tenant = $1 AND episode = $2 AND device = $3 AND until_us IS NULL \
+                 AND from_us >= $4",
+            "UPDATE episode_device SET until_us = $4 WHERE tenant = $1 AND episode = $2 AND device = $3 \
+                 AND until_us IS NULL",
+        ] {
+            sqlx::query(statement)
+                .bind(tenant.as_str())
+                .bind(episode.as_str())
+                .bind(found.as_str())
+                .bind(until.0)
+                .execute(&mut **tx)
+                .await?;
+        }
+        let after = in_episodes(tx, tenant, &found).await?;
+        let difference = first_difference(&account(&worn, &before), &account(&worn, &after));
+        note_change(tx, tenant, &found, difference).await?;
+        changed.push(found);
+    }
+    Ok(changed)
 }
 
 async fn worn(tx: &mut Transaction<'_, Any>, tenant: &TenantId, device: &DeviceKey) -> Result<Vec<Span>, StoreError> {

@@ -1,15 +1,18 @@
 //! Checkpoints: the state of a stream's algorithms, written in one transaction with what they gave.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Any, Row, Transaction};
 
 use super::clock::{self, KnownClock};
 use super::contribution::{self, Contribution};
 use super::journal::StreamId;
 use super::lease::Lease;
+use super::program::fire;
 use super::resource::{Upserted, upsert};
 use super::sql::{Sql, Value};
 use super::{Store, StoreError};
-use crate::id::TenantId;
+use crate::id::{DeviceKey, EpisodeId, TenantId};
 use crate::resource::Resource;
 use crate::time::Instant;
 
@@ -41,6 +44,8 @@ pub struct Commit {
     pub resources: Vec<Resource>,
     /// What the stream has to offer to measurements that need several streams.
     pub contributions: Vec<Contribution>,
+    /// The episodes its measurements are of.
+    pub episodes: BTreeSet<EpisodeId>,
     /// The state after.
     pub checkpoint: Checkpoint,
     /// What is known of the stream's clock.
@@ -109,6 +114,9 @@ impl Store {
             done.upserted.updated += upserted.updated;
             done.upserted.unchanged += upserted.unchanged;
             let checkpoint = &commit.checkpoint;
+            if upserted.created + upserted.updated > 0 {
+                fire(&mut tx, &commit.tenant, &commit.episodes, checkpoint).await?;
+            }
             // A stream taken back to an earlier point leaves no state from after it.
             sqlx::query("DELETE FROM checkpoint WHERE stream = $1 AND sequence >= $2")
                 .bind(checkpoint.stream)
@@ -225,6 +233,33 @@ impl Store {
             found.extend(self.unfinished_where(piece).await?);
         }
         Ok(found)
+    }
+
+    /// Streams of a device of which not all is stored that they gave before a moment: they are
+    /// [unfinished](Self::unfinished), and what is stored does not know of every change of the device's associations or has
+    /// not come as far.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn unfinished_before(
+        &self,
+        tenant: &TenantId,
+        device: &DeviceKey,
+        moment: Instant,
+    ) -> Result<Vec<StreamId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT s.id FROM stream s WHERE s.tenant = $1 AND s.device = $2 AND COALESCE((\
+             SELECT CASE WHEN c.newest_us >= $3 AND c.revision >= (SELECT COALESCE(MAX(a.revision), 0) \
+             FROM association_change a WHERE a.tenant = $1 AND a.device = $2) THEN 1 ELSE 0 END \
+             FROM checkpoint c WHERE c.stream = s.id ORDER BY c.sequence DESC LIMIT 1), 0) = 0",
+        )
+        .bind(tenant.as_str())
+        .bind(device.as_str())
+        .bind(moment.0)
+        .fetch_all(&self.readers)
+        .await?;
+        let behind: Vec<StreamId> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        self.unfinished_among(&behind).await
     }
 
     async fn unfinished_where(&self, among: &[StreamId]) -> Result<Vec<StreamId>, StoreError> {

@@ -67,3 +67,17 @@ pub(super) async fn known(
         .await?;
     row.map(|row| Ok(row.try_get(0)?)).transpose()
 }
+
+/// Makes a device known whose model is not, unless it is known.
+pub(super) async fn mention(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    device: &DeviceKey,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO device_link (tenant, device) VALUES ($1, $2) ON CONFLICT (tenant, device) DO NOTHING")
+        .bind(tenant.as_str())
+        .bind(device.as_str())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}

@@ -20,6 +20,9 @@ pub enum StoreError {
     /// The table of search parameters is at fault.
     #[error("search parameters cannot be indexed")]
     Capability(#[from] crate::capability::CapabilityError),
+    /// The control plane cannot hold it.
+    #[error(transparent)]
+    Refused(#[from] super::Refusal),
     /// A page would bring too much along.
     #[error("the page would include more than {most} resources")]
     TooMany {

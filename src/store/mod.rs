@@ -21,6 +21,7 @@ mod index;
 mod journal;
 mod lease;
 mod misplaced;
+mod program;
 mod read;
 mod resource;
 mod retract;
@@ -49,6 +50,10 @@ pub use error::StoreError;
 pub use index::normalize_reference;
 pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey, Stretch};
 pub use lease::{Holder, Lease};
+pub use program::{
+    Closing, Count, Counted, Due, EpisodeDevices, ExportTrigger, Opening, Page, Project, Refusal, Shown, TriggerKey,
+    TriggerState, Waiting, Written,
+};
 pub use read::Stored;
 pub use resource::Upserted;
 

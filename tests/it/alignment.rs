@@ -65,7 +65,7 @@ fn beats(registry: &Registry, sent: &[Sent], read: impl Fn(&RawPacket) -> Readin
     };
     let wearer = Wearer { patient: ResourceId::new("p").unwrap(), episode: None };
     let spans = vec![Span { from: Instant::MIN, until: None, wearer }];
-    let mut track = Track::resume(registry, &key, Associations { model: None, spans, revision: 1 }, None);
+    let mut track = Track::resume(registry, &key, Associations { spans, revision: 1, ..Associations::default() }, None);
     let mut beats = Vec::new();
     for Sent { packet, .. } in sent {
         let seen = PacketSeen { sequence: packet.sequence, sha256: [0; 32] };

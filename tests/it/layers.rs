@@ -5,9 +5,9 @@
 //! vocabulary knows no stage, a stage knows no database, and nothing but the wiring knows everything:
 //!
 //! ```text
-//! vocabulary   id time signal packet fhir registry resource capability
+//! vocabulary   id time signal packet fhir registry program resource capability
 //! stages       session device dsp metrics algorithm strip projection conformance recording synthetic
-//! shell        store archive auth problem telemetry ingest pipeline rest subscription delivery control console
+//! shell        store archive auth problem telemetry ingest pipeline episode rest subscription delivery control console
 //! wiring       config app command
 //! ```
 //! (`algorithm` reads `session`'s timeline, `auth` looks keys up in the `store`, `pipeline` answers to

@@ -14,6 +14,7 @@ mod alignment;
 mod archive;
 mod associations;
 mod clock;
+mod episodes;
 mod evaluate;
 mod fhir;
 mod ingest;

@@ -24,7 +24,7 @@ fn track(registry: &Registry, state: Option<&[u8]>) -> Track {
 
 /// A device that has always been with the same patient.
 fn with_one_patient(model: Option<String>) -> Associations {
-    Associations { model, spans: vec![span("p", i64::MIN, None)], revision: 1 }
+    Associations { model, spans: vec![span("p", i64::MIN, None)], revision: 1, ..Associations::default() }
 }
 
 fn span(patient: &str, from: i64, until: Option<i64>) -> Span {
@@ -124,6 +124,7 @@ fn a_device_that_changes_hands_gives_each_patient_a_part_and_nobody_the_time_bet
         model: None,
         spans: vec![span("a", i64::MIN, Some(at(90))), span("b", at(200), None)],
         revision: 1,
+        ..Associations::default()
     };
     let mut track = Track::resume(&registry, &key(), associations, None);
     let batches = run(&registry, &mut track, &packets);

@@ -1,9 +1,10 @@
 //! Checkpoints: with their resources or not at all.
 
 use super::{ALONE, commit, entry, key};
+use crate::id::DeviceKey;
 use crate::store::fixture::{store, tenant};
 use crate::store::search::{Search, Sort};
-use crate::store::{Lease, Store};
+use crate::store::{EpisodeDevice, Lease, Store};
 
 /// A stream this process may commit to.
 async fn lease(store: &Store) -> Lease {
@@ -63,4 +64,25 @@ async fn late_and_unfinished_streams_are_told() {
     store.append(&[entry(lease.stream, 2, b"x")]).await.unwrap();
     assert_eq!(store.late(lease.stream, 2, 4).await.unwrap(), Some(2));
     assert_eq!(store.unfinished().await.unwrap(), [lease.stream]);
+}
+
+#[tokio::test]
+async fn a_stream_that_goes_on_has_passed_what_it_has_passed() {
+    let (_directory, store) = store().await;
+    let lease = lease(&store).await;
+    if !store.is_shared() {
+        super::lease::link(&store, "d").await;
+    }
+    let (tenant, device) = (tenant("a"), DeviceKey::new("d").unwrap());
+    store.append(&[entry(lease.stream, 10, b"x")]).await.unwrap();
+    let stored = commit(lease, 10, "60");
+    let at = stored.checkpoint.newest;
+    store.commit(vec![stored], ALONE).await.unwrap();
+    assert_eq!(store.unfinished().await.unwrap(), [lease.stream]);
+    let behind = async |moment| store.unfinished_before(&tenant, &device, moment).await.unwrap();
+    assert_eq!((behind(at).await, behind(at.plus(1)).await), (vec![], vec![lease.stream]));
+    let (episode, patient) = ("e1".to_owned().try_into().unwrap(), "p2".to_owned().try_into().unwrap());
+    let part = EpisodeDevice { episode, device: device.clone(), patient, from: at, until: None };
+    store.attach(&tenant, &part).await.unwrap();
+    assert_eq!(behind(at).await, [lease.stream], "it knows nothing of the episode");
 }

@@ -4,7 +4,10 @@ mod association;
 mod checkpoint;
 mod journal;
 mod lease;
+mod program;
 mod speed;
+
+use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
@@ -42,6 +45,7 @@ fn commit(lease: Lease, sequence: u64, value: &str) -> Commit {
         tenant: tenant("a"),
         resources: vec![observation(&id, "p1", &event.to_fhir(), value)],
         contributions: Vec::new(),
+        episodes: BTreeSet::new(),
         clock: KnownClock::default(),
         checkpoint: Checkpoint {
             stream: lease.stream,

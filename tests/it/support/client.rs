@@ -32,6 +32,7 @@ pub(crate) struct Client {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    pub(crate) etag: Option<String>,
     /// Seconds of `Retry-After`.
     pub(crate) retry_after: Option<u64>,
     pub(crate) body: Vec<u8>,
@@ -80,9 +81,10 @@ impl Client {
             let status = response.status().as_u16();
             let header = |name: &str| response.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
             let content_type = header("content-type").unwrap_or_default();
+            let etag = header("etag");
             let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
             let body = response.bytes().await?.to_vec();
-            Ok(Reply { status, content_type, retry_after, body })
+            Ok(Reply { status, content_type, etag, retry_after, body })
         })
     }
 
@@ -139,6 +141,29 @@ impl Client {
     #[track_caller]
     pub(crate) fn put(&self, path: &str, body: &Value) -> Reply {
         self.send(self.http.put(self.url(path)).json(body))
+    }
+
+    /// `PUT`s JSON over what has this ETag.
+    #[track_caller]
+    pub(crate) fn put_over(&self, path: &str, etag: &str, body: &Value) -> Reply {
+        self.send(self.http.put(self.url(path)).header("if-match", etag).json(body))
+    }
+
+    /// `POST`s JSON.
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send(self.http.post(self.url(path)).json(body))
+    }
+
+    /// `POST`s JSON to a server that may go away.
+    pub(crate) fn try_post(&self, path: &str, body: &Value) -> Result<Reply, reqwest::Error> {
+        self.try_send(self.http.post(self.url(path)).json(body))
+    }
+
+    /// `DELETE`s.
+    #[track_caller]
+    pub(crate) fn delete(&self, path: &str) -> Reply {
+        self.send(self.http.delete(self.url(path)))
     }
 
     /// Posts a body as it is.

@@ -1,0 +1,100 @@
+//! The document and the routes are the same.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::episode;
+use crate::registry::Registry;
+
+const METHODS: [Method; 5] = [Method::GET, Method::PUT, Method::POST, Method::PATCH, Method::DELETE];
+
+async fn state() -> (tempfile::TempDir, ControlState) {
+    let (directory, store) = crate::store::fixture::store().await;
+    let registry = Arc::new(Registry::builtin().unwrap());
+    let pipeline = episode::fixture::pipeline(&store, &registry).await;
+    let clock: Arc<dyn crate::time::Clock> = Arc::new(crate::store::fixture::Standing);
+    let state = ControlState {
+        auth: Auth::new(store.clone(), Arc::clone(&clock)),
+        episodes: Episodes::new(store.clone(), pipeline.clone(), "Clinic"),
+        clock: SharedClock(clock),
+        store,
+        pipeline,
+        registry,
+    };
+    (directory, state)
+}
+
+async fn document(router: &Router) -> Value {
+    let request = Request::get("/api/v1/openapi.json").body(Body::empty()).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    serde_json::from_slice(&axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap()
+}
+
+/// Every path of the control plane the router has, as it shows itself.
+fn routed() -> BTreeSet<String> {
+    let (router, _) = documented().split_for_parts();
+    let shown = format!("{router:?}");
+    let paths = shown.split('"').filter(|text| text.starts_with("/api/")).map(str::to_owned);
+    paths.collect()
+}
+
+#[tokio::test]
+async fn what_is_documented_is_routed_and_what_is_routed_is_documented() {
+    let (_directory, state) = state().await;
+    let router = router(state);
+    let document = document(&router).await;
+    let paths = document["paths"].as_object().unwrap();
+    let documented: BTreeSet<String> = paths.keys().cloned().collect();
+    assert_eq!(documented, routed());
+    assert!(documented.contains("/api/v1/devices/{device}") && documented.contains("/api/v1/ingest/lag"));
+    for (path, operations) in paths {
+        for method in METHODS {
+            // HEAD comes with GET.
+            let request = Request::builder().method(&method).uri(path.replace(['{', '}'], "")).body(Body::empty());
+            let status = router.clone().oneshot(request.unwrap()).await.unwrap().status();
+            let is_documented = operations.get(method.as_str().to_lowercase()).is_some();
+            assert_eq!(is_documented, status != StatusCode::METHOD_NOT_ALLOWED, "{method} {path}: {status}");
+            assert_ne!(status, StatusCode::NOT_FOUND, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_needs_a_key_and_says_what_goes_wrong() {
+    let (_directory, state) = state().await;
+    let router = router(state);
+    let document = document(&router).await;
+    assert_eq!(document["security"], serde_json::json!([{"key": []}]));
+    let mut names = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            assert!(names.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
+            let problem = &operation["responses"]["default"]["content"]["application/problem+json"]["schema"]["$ref"];
+            assert_eq!(problem, "#/components/schemas/Problem", "{method} {path}");
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let request = Request::builder().method(&method).uri(path.replace(['{', '}'], "")).body(Body::empty());
+            let status = router.clone().oneshot(request.unwrap()).await.unwrap().status();
+            let open = operation["security"] == serde_json::json!([{}]);
+            assert_eq!(status, if open { StatusCode::OK } else { StatusCode::UNAUTHORIZED }, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_reference_in_the_document_leads_somewhere() {
+    let (_directory, state) = state().await;
+    let document = document(&router(state)).await;
+    let text = document.to_string();
+    let references: BTreeSet<&str> =
+        text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(references.len() > 10, "{references:?}");
+    for reference in references {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+    }
+}
