@@ -10,7 +10,6 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -58,7 +57,7 @@ impl App {
         let store = Store::open(&config.database, Arc::clone(&clock)).await.context("database")?;
         let telemetry = Telemetry::default();
         let progress = Arc::new(Progress::new(store.is_shared()));
-        let (appended_tx, appended_rx) = watch::channel(0);
+        let (feeder, feed) = ingest::feed();
         let parts = pipeline::Parts {
             store: store.clone(),
             registry: Arc::clone(&registry),
@@ -68,19 +67,19 @@ impl App {
             clock_bound_us: config.clock_bound_us,
             workers: config.workers,
         };
-        let pipeline = Pipeline::start(parts, appended_rx.clone()).await.context("pipeline")?;
+        let pipeline = Pipeline::start(parts, feed).await.context("pipeline")?;
         let archivist = Archivist {
             settings: config.archive,
             store: store.clone(),
             clock: Arc::clone(&clock),
             telemetry: telemetry.clone(),
         };
-        archivist.start(appended_rx).await.context("archive")?;
+        archivist.start(feeder.durable()).await.context("archive")?;
         let auth = Auth::new(store.clone(), Arc::clone(&clock));
         let backlog: Arc<dyn ingest::Backlog> = Arc::<Progress>::clone(&progress);
         let ingest_state = IngestState {
             auth: auth.clone(),
-            journal: Journal::start(store.clone(), backlog, appended_tx),
+            journal: Journal::start(store.clone(), backlog, feeder),
             registry: Arc::clone(&registry),
             config: IngestConfig::default(),
             telemetry: telemetry.clone(),

@@ -35,8 +35,8 @@ impl Recorder {
     pub(super) fn push(&mut self, at: Instant, index: u64, values: &[f32]) {
         let interval = Interval::aligned(at, i64::from(self.seconds) * MICROS);
         if self.chunks.back().is_none_or(|c| c.interval != interval) {
-            let capacity = (f64::from(self.seconds) * self.rate_hz).ceil() as usize * self.dimensions;
-            let values = Vec::with_capacity(capacity.min(1 << 16));
+            // Thousands of streams begin a window at once: none takes more room than it has samples for.
+            let values = Vec::new();
             self.chunks.push_back(Chunk { interval, start: at, first_index: index, values });
         }
         let Some(chunk) = self.chunks.back_mut() else { return };

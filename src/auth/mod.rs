@@ -3,6 +3,10 @@
 mod grant;
 mod key;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use axum::http::{HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
@@ -10,7 +14,7 @@ pub use grant::{Access, Grant, ScopeSet};
 pub use key::{KeyError, NewKey};
 
 use crate::problem::Problem;
-use crate::store::{Store, StoreError};
+use crate::store::{KeyRecord, Store, StoreError};
 use crate::time::Clock;
 
 /// Why a request is not let in.
@@ -42,12 +46,21 @@ impl From<Denied> for Problem {
     }
 }
 
+/// How long a key that was found is taken for good without asking again: devices send every second, and each asks.
+const TRUST: Duration = Duration::from_secs(1);
+/// Keys that are remembered so.
+const REMEMBERED: usize = 4096;
+
 /// Checks bearer tokens.
 #[derive(Clone)]
 pub struct Auth {
     store: Store,
-    clock: std::sync::Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
+    found: Arc<Mutex<Found>>,
 }
+
+/// Keys by their hash, with when they were found.
+type Found = BTreeMap<[u8; 32], (Instant, KeyRecord)>;
 
 impl std::fmt::Debug for Auth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -57,8 +70,8 @@ impl std::fmt::Debug for Auth {
 
 impl Auth {
     /// Checks against this store.
-    pub fn new(store: Store, clock: std::sync::Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, found: Arc::default() }
     }
 
     /// What the bearer of this `Authorization` header may do.
@@ -74,13 +87,17 @@ impl Auth {
         self.authenticate_token(token.trim()).await
     }
 
-    /// What the bearer of this token may do.
+    /// What the bearer of this token may do. A key that is revoked is good for a second more.
     ///
     /// # Errors
     /// [`Denied`].
     pub async fn authenticate_token(&self, token: &str) -> Result<Grant, Denied> {
         // Looked up by hash, so the time it takes tells nothing about the key.
-        let record = self.store.find_key(&hash(token)).await?.ok_or(Denied::Invalid)?;
+        let hash = hash(token);
+        let record = match self.remembered(&hash) {
+            Some(record) => record,
+            None => self.remember(hash, self.store.find_key(&hash).await?.ok_or(Denied::Invalid)?),
+        };
         if record.expires.is_some_and(|at| at <= self.clock.now()) {
             return Err(Denied::Invalid);
         }
@@ -90,6 +107,22 @@ impl Auth {
             scope: ScopeSet::parse(&record.scope),
             key_id: record.id,
         })
+    }
+}
+
+impl Auth {
+    fn remembered(&self, hash: &[u8; 32]) -> Option<KeyRecord> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.get(hash).filter(|(at, _)| at.elapsed() < TRUST).map(|(_, record)| record.clone())
+    }
+
+    fn remember(&self, hash: [u8; 32], record: KeyRecord) -> KeyRecord {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.len() >= REMEMBERED {
+            found.clear();
+        }
+        found.insert(hash, (Instant::now(), record.clone()));
+        record
     }
 }
 

@@ -112,6 +112,10 @@ fn unavailable(error: JournalError) -> Problem {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too much is waiting; nothing was stored")
                 .retry_after(1)
         }
+        JournalError::Store(error) if error.is_full() => {
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "full", "there is no space left; nothing was stored")
+                .retry_after(10)
+        }
         JournalError::Store(_) | JournalError::Stopped => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "nothing was stored; try again").retry_after(2)
         }

@@ -1,6 +1,7 @@
 //! Packets in: cap the size, authenticate, check, append to the journal, acknowledge. Nothing is processed before it is
 //! durable, and nothing is acknowledged before either.
 
+mod feed;
 mod http;
 mod ledger;
 mod websocket;
@@ -12,6 +13,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
+pub use feed::{Feed, Feeder, Fresh, feed};
 pub use ledger::{Ledger, StreamState};
 pub use writer::{Accepted, Backlog, Journal, JournalError, Submission};
 

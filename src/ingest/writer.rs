@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
+use super::feed::{Feeder, Fresh};
 use super::ledger::{Ledger, StreamState};
 use crate::id::{DeviceKey, StreamName, TenantId};
-use crate::store::{Appended, NewEntry, Store, StoreError, StreamId, StreamKey};
+use crate::store::{Appended, Entry, NewEntry, Store, StoreError, StreamId, StreamKey};
 use crate::time::{DeviceTime, Instant};
 
 /// Submissions waiting for the writer before senders are told to slow down.
@@ -86,10 +87,10 @@ pub trait Backlog: Send + Sync + std::fmt::Debug {
 }
 
 impl Journal {
-    /// Starts the writer. `appended` is told whenever something became durable.
-    pub fn start(store: Store, backlog: Arc<dyn Backlog>, appended: watch::Sender<u64>) -> Self {
+    /// Starts the writer. `feeder` is told whatever became durable.
+    pub fn start(store: Store, backlog: Arc<dyn Backlog>, feeder: Feeder) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE);
-        let writer = Writer { store, appended, backlog: Arc::clone(&backlog), streams: HashMap::new() };
+        let writer = Writer { store, feeder, backlog: Arc::clone(&backlog), streams: HashMap::new() };
         tokio::spawn(writer.run(queue));
         Self { requests, backlog }
     }
@@ -119,7 +120,7 @@ impl Journal {
 
 struct Writer {
     store: Store,
-    appended: watch::Sender<u64>,
+    feeder: Feeder,
     backlog: Arc<dyn Backlog>,
     streams: HashMap<(TenantId, DeviceKey, StreamName), (StreamId, Ledger)>,
 }
@@ -134,13 +135,8 @@ impl Writer {
                 count += request.packets.len();
                 group.push(request);
             }
-            match self.append(&group).await {
+            match self.append(&mut group).await {
                 Ok(answers) => {
-                    let stored: usize = answers.iter().map(|a| a.stored).sum();
-                    if stored > 0 {
-                        self.backlog.grew(stored);
-                        self.appended.send_modify(|n| *n += stored as u64);
-                    }
                     for (request, answer) in group.into_iter().zip(answers) {
                         // A sender that hung up does not need its answer.
                         let _ = request.answer.send(Ok(answer));
@@ -159,10 +155,10 @@ impl Writer {
         }
     }
 
-    async fn append(&mut self, group: &[Request]) -> Result<Vec<Accepted>, StoreError> {
+    async fn append(&mut self, group: &mut [Request]) -> Result<Vec<Accepted>, StoreError> {
         let mut entries = Vec::new();
-        for request in group {
-            for packet in &request.packets {
+        for request in group.iter_mut() {
+            for packet in &mut request.packets {
                 let stream = self.stream_id(&request.tenant, packet).await?;
                 entries.push(NewEntry {
                     stream,
@@ -170,11 +166,13 @@ impl Writer {
                     received: request.received,
                     device: packet.device_time,
                     sha256: packet.sha256,
-                    packet: packet.packet.clone(),
+                    packet: std::mem::take(&mut packet.packet),
                 });
             }
         }
-        let mut appended = self.store.append(&entries).await?.into_iter();
+        let (first, outcomes) = self.store.append(&entries).await?;
+        self.tell(first, entries, &outcomes);
+        let mut appended = outcomes.into_iter();
         let mut answers = Vec::with_capacity(group.len());
         for request in group {
             let mut accepted = Accepted::default();
@@ -207,6 +205,22 @@ impl Writer {
             answers.push(accepted);
         }
         Ok(answers)
+    }
+
+    /// Tells the pipeline what is new.
+    fn tell(&self, first: i64, entries: Vec<NewEntry>, outcomes: &[Appended]) {
+        let (after, until) = (first - 1, first - 1 + entries.len().cast_signed() as i64);
+        let of = |(position, new): (i64, NewEntry)| {
+            let NewEntry { stream, sequence, received, device, sha256, packet } = new;
+            Entry { position, stream, sequence, received, device, sha256, packet }
+        };
+        let stored = (first..).zip(entries).zip(outcomes).filter(|(_, outcome)| **outcome == Appended::Stored);
+        let entries: Vec<Entry> = stored.map(|(numbered, _)| of(numbered)).collect();
+        if let Some(last) = entries.last() {
+            self.backlog.grew(entries.len());
+            let until = until.min(last.position);
+            self.feeder.tell(Fresh { after, until, entries });
+        }
     }
 
     /// What a sender is told about a stream. What looks like a gap may have come by another process.

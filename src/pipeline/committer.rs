@@ -4,34 +4,49 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Parts, together};
+use super::{Parts, sensor, together};
 use crate::id::TenantId;
-use crate::store::{Commit, Lease, StoreError, Upserted};
+use crate::resource::Resource;
+use crate::store::{Commit, Joint, Lease, Statement, StoreError, Upserted};
 
 /// Commits waiting before workers wait.
 const QUEUE: usize = 256;
-/// Commits in one transaction. Few, because a window's waveform is some hundred kilobytes and the journal waits for the same
-/// connection: senders get their acknowledgements between the transactions.
-const GROUP: usize = 8;
+/// Of those that can wait themselves: a waveform and its strip are some hundred kilobytes.
+const BULKY_QUEUE: usize = 32;
+/// Commits in one transaction.
+const GROUP: usize = 64;
+/// Bulky ones. Few, because the journal waits for the same connection: senders get their acknowledgements between the
+/// transactions.
+const BULKY_GROUP: usize = 8;
 
-/// What a worker hands over, in the order it happened.
-#[derive(Debug)]
-pub(super) enum Finished {
-    /// To be stored together; so many packets are done when it, and what was handed over before, is stored.
-    Commit(Box<Commit>, usize),
-    /// Packets that gave nothing new.
-    Packets(usize),
-    /// Streams that have been brought up to the journal.
-    Ready(Vec<Lease>),
-    /// Worker of this number has given all that comes of the journal up to a position.
-    Reached(usize, i64),
+/// What a worker is done with when it is stored.
+#[derive(Debug, Default)]
+pub(super) struct Finished {
+    /// To be stored together.
+    pub(super) commit: Option<Box<Commit>>,
+    /// Packets that are done then.
+    pub(super) packets: usize,
+    /// Streams that are brought up to the journal then.
+    pub(super) ready: Vec<Lease>,
+    /// This worker has then given all that comes of the journal up to a position.
+    pub(super) reached: Option<(usize, i64)>,
 }
 
-pub(super) fn start(parts: &Parts, position: i64) -> mpsc::Sender<Finished> {
-    let (tx, rx) = mpsc::channel(QUEUE);
+/// The ways to the committer.
+#[derive(Debug, Clone)]
+pub(super) struct Commits {
+    /// What somebody may be waiting for. It is stored before all that was handed over later, on either way.
+    pub(super) soon: mpsc::Sender<Finished>,
+    /// What can wait, in the order it happened.
+    pub(super) later: mpsc::Sender<Finished>,
+}
+
+pub(super) fn start(parts: &Parts, position: i64) -> Commits {
+    let (soon, soon_queue) = mpsc::channel(QUEUE);
+    let (later, later_queue) = mpsc::channel(BULKY_QUEUE);
     let committer = Committer { parts: parts.clone(), reached: vec![position; parts.workers.max(1)] };
-    tokio::spawn(committer.run(rx));
-    tx
+    tokio::spawn(committer.run(soon_queue, later_queue));
+    Commits { soon, later }
 }
 
 struct Committer {
@@ -41,48 +56,66 @@ struct Committer {
 }
 
 impl Committer {
-    async fn run(mut self, mut queue: mpsc::Receiver<Finished>) {
-        let mut group = Vec::new();
-        while queue.recv_many(&mut group, GROUP).await > 0 {
-            let mut commits = Vec::new();
-            let mut packets = 0;
-            let mut ready = Vec::new();
-            for finished in group.drain(..) {
-                match finished {
-                    Finished::Commit(commit, done) => {
-                        commits.push(*commit);
-                        packets += done;
-                    }
-                    Finished::Packets(done) => packets += done,
-                    Finished::Ready(leases) => ready.extend(leases),
-                    Finished::Reached(worker, position) => {
-                        if let Some(reached) = self.reached.get_mut(worker) {
-                            *reached = position;
-                        }
-                    }
-                }
+    async fn run(mut self, mut soon: mpsc::Receiver<Finished>, mut later: mpsc::Receiver<Finished>) {
+        let (mut group, mut bulky) = (Vec::new(), Vec::new());
+        loop {
+            let received = tokio::select! {
+                biased;
+                received = soon.recv_many(&mut group, GROUP) => received,
+                received = later.recv_many(&mut bulky, BULKY_GROUP) => received,
+            };
+            if received == 0 {
+                return;
             }
-            if !commits.is_empty() {
-                store(&self.parts, commits).await;
+            // A state must not be stored before what was handed over to be stored sooner.
+            while let Some(finished) = (!bulky.is_empty()).then(|| soon.try_recv().ok()).flatten() {
+                group.push(finished);
             }
-            if !ready.is_empty() {
-                insist("streams cannot be called ready", || self.parts.store.ready(&ready)).await;
-            }
-            self.parts.progress.finished(packets);
-            self.parts.progress.reached(self.reached.iter().copied().min().unwrap_or_default());
-            self.parts.telemetry.pending(self.parts.progress.pending());
+            group.append(&mut bulky);
+            self.finish(group.drain(..)).await;
         }
+    }
+
+    async fn finish(&mut self, group: impl Iterator<Item = Finished>) {
+        let (mut commits, mut ready, mut packets) = (Vec::new(), Vec::new(), 0);
+        for finished in group {
+            commits.extend(finished.commit.map(|commit| *commit));
+            ready.extend(finished.ready);
+            packets += finished.packets;
+            let place = finished.reached.and_then(|(worker, at)| Some((self.reached.get_mut(worker)?, at)));
+            if let Some((reached, at)) = place {
+                *reached = at;
+            }
+        }
+        if !commits.is_empty() {
+            store(&self.parts, commits).await;
+        }
+        if !ready.is_empty() {
+            insist("streams cannot be called ready", || self.parts.store.ready(&ready)).await;
+        }
+        self.parts.progress.finished(packets);
+        self.parts.progress.reached(self.reached.iter().copied().min().unwrap_or_default());
+        self.parts.telemetry.pending(self.parts.progress.pending());
     }
 }
 
 /// Stores: the workers' states have moved on, so nothing of this may be dropped.
 async fn store(parts: &Parts, commits: Vec<Commit>) {
-    let together = |tenant: &TenantId, bodies: &[Vec<u8>]| together::resources(parts, tenant, bodies);
-    let done = insist("commit failed", || parts.store.commit(commits.clone(), &together)).await;
+    let done = insist("commit failed", || parts.store.commit(commits.clone(), parts)).await;
     let Upserted { created, updated, unchanged } = done.upserted;
     parts.telemetry.upserted(created, updated, unchanged);
     if done.refused > 0 {
         tracing::info!(commits = done.refused, "streams are another process's now");
+    }
+}
+
+impl Joint for Parts {
+    fn together(&self, tenant: &TenantId, contributions: &[Vec<u8>]) -> Vec<Resource> {
+        together::resources(self, tenant, contributions)
+    }
+
+    fn device(&self, tenant: &TenantId, statement: &Statement, all: &[Vec<u8>]) -> Resource {
+        sensor::resource(&self.registry, &self.organization, tenant, statement, all)
     }
 }
 

@@ -3,7 +3,9 @@
 //!
 //! ```text
 //! journal --tail--> worker 0..n (own threads, a stream always on the same one) --bounded--> committer --> store
+//!                     values at once; series, strips and states when there is nothing else to do
 //! ```
+//! The windows of all streams end at the same moment, so what somebody may be waiting for goes first.
 //! Every queue is bounded; when the last one is full the tail waits, the backlog grows, and ingest answers 429.
 //!
 //! Where several processes share a database each works on the streams it holds ([`holding`]); where there is one, it holds
@@ -11,7 +13,9 @@
 
 mod committer;
 mod holding;
+mod later;
 mod progress;
+mod sensor;
 mod tail;
 mod together;
 mod track;
@@ -19,12 +23,13 @@ mod worker;
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 
 pub use progress::Progress;
 pub use track::Track;
 
 use crate::id::{DeviceKey, TenantId};
+use crate::ingest::Feed;
 use crate::registry::Registry;
 use crate::store::{Entry, Lease, Store, StoreError, StreamId};
 use crate::telemetry::Telemetry;
@@ -73,11 +78,11 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts it; `appended` tells when the journal has more.
+    /// Starts it; `feed` tells when the journal has more.
     ///
     /// # Errors
     /// The journal cannot be read, or a thread cannot be started.
-    pub async fn start(parts: Parts, appended: watch::Receiver<u64>) -> Result<Self, PipelineError> {
+    pub async fn start(parts: Parts, feed: Feed) -> Result<Self, PipelineError> {
         let store = parts.store.clone();
         let position = store.last_position().await?;
         parts.progress.reached(position);
@@ -93,7 +98,7 @@ impl Pipeline {
             holding::start(&parts, workers.clone(), Arc::clone(&freed));
         }
         workers.load(unfinished.into_iter().map(Lease::sole)).await;
-        tail::start(&parts, workers.clone(), position, appended);
+        tail::start(&parts, workers.clone(), position, feed);
         Ok(Self { workers, store, progress: parts.progress, freed })
     }
 

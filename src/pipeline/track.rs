@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::algorithm::{Chain, Closed, PacketSeen, Rows};
 use crate::device::{self, Frame, Reading};
-use crate::id::{EpisodeId, ResourceId, SignalCode, TenantId};
+use crate::id::{EpisodeId, ResourceId, SignalCode};
 use crate::packet::{PacketError, RawPacket};
 use crate::projection::{Batch, ClockNote, Origin, encounter_id};
 use crate::registry::{DeviceModel, Registry};
@@ -24,6 +24,19 @@ pub struct Track {
     state: State,
 }
 
+/// What is said of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stated {
+    /// Its model, by whoever made the device known.
+    pub model: Option<String>,
+    /// Its firmware, by its packets.
+    pub firmware: Option<String>,
+    /// The software that sends them.
+    pub sdk: Option<String>,
+    /// Since when they say so.
+    pub since: Option<Instant>,
+}
+
 /// What a checkpoint keeps: everything results depend on that the journal before it decided.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct State {
@@ -38,6 +51,8 @@ struct State {
     clock: Option<ClockNote>,
     firmware: Option<String>,
     sdk: Option<String>,
+    /// Since when its packets say these two.
+    stated: Option<Instant>,
     lead: Option<String>,
     chains: BTreeMap<SignalCode, Chain>,
 }
@@ -60,9 +75,16 @@ impl Track {
         postcard::to_stdvec(&self.state).unwrap_or_default()
     }
 
-    /// The tenant the stream is of.
-    pub fn tenant(&self) -> &TenantId {
-        &self.key.tenant
+    /// Who the stream is of.
+    pub fn key(&self) -> &StreamKey {
+        &self.key
+    }
+
+    /// What is said of its device.
+    pub fn stated(&self) -> Stated {
+        let State { firmware, sdk, stated, .. } = &self.state;
+        let model = self.associations.model.clone();
+        Stated { model, firmware: firmware.clone(), sdk: sdk.clone(), since: *stated }
     }
 
     /// The revision of the device's associations it works by.
@@ -132,11 +154,11 @@ impl Track {
         self.state.newest = self.state.newest.max(Some(clock.at));
         self.state.added_us = clock.added_us;
         self.state.clock = note(clock);
-        if packet.firmware.is_some() {
-            self.state.firmware.clone_from(&packet.firmware);
-        }
-        if packet.sdk.is_some() {
-            self.state.sdk.clone_from(&packet.sdk);
+        for (known, said) in [(&mut self.state.firmware, &packet.firmware), (&mut self.state.sdk, &packet.sdk)] {
+            if said.is_some() && known != said {
+                known.clone_from(said);
+                self.state.stated = Some(clock.at);
+            }
         }
         if let Some(lead) = packet.samples.as_ref().and_then(|s| s.lead.as_ref()) {
             self.state.lead = Some(lead.clone());

@@ -3,28 +3,26 @@
 //! A stream is brought up from its newest checkpoint and the journal after it, whether the server just started, its device
 //! just got a patient, or a packet came so late that the stream has to go back: one way for all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::committer::{Finished, insist};
-use super::{Parts, Work, together};
+use super::committer::{Commits, Finished, insist};
+use super::later::{Later, Series, draw_strip};
+use super::{Parts, Work, sensor, together};
 use crate::algorithm::PacketSeen;
 use crate::fhir::Element;
-use crate::id::TenantId;
 use crate::packet::{PacketError, RawPacket};
 use crate::pipeline::track::Track;
-use crate::projection::{self, Batch, Organization};
-use crate::registry::{ClockKind, Registry, StripPaper};
+use crate::projection::{self, Batch, Organization, ProjectionError};
+use crate::registry::ClockKind;
 use crate::resource::Resource;
 use crate::session::clock::{Clock, Discipline, Segment};
 use crate::session::{Arrival, Sequencer};
-use crate::signal::{Quality, SampleBlock};
 use crate::store::{Checkpoint, Commit, Entry, KnownClock, Lease, NewEntry, StoreError, StreamId};
-use crate::strip::{self, Caption, Paper, Strip};
 use crate::time::Instant;
 
 /// Work waiting for a worker before the tail waits.
@@ -33,6 +31,8 @@ const QUEUE: usize = 8;
 const PAUSE: Duration = Duration::from_secs(3);
 /// Packets in one read of a stream's journal.
 const PAGE: i64 = 512;
+/// Windows with series that may wait for a quiet moment.
+const MOST_LATER: usize = 1024;
 
 /// A stream in memory.
 struct Live {
@@ -42,13 +42,28 @@ struct Live {
     clock: Clock,
     /// Journal rows up to here have been offered.
     position: i64,
+    /// What it last said about its device: that comes with every window and hardly ever changes.
+    stated: Vec<u8>,
+    /// Whether it gave series, which are stored later: its states wait their turn behind them.
+    gave_series: bool,
+}
+
+/// What a worker turns to.
+enum Next {
+    Work(Work),
+    /// Something has waited long enough to be brought to an end.
+    Pause,
+    /// There is room in the committer's queue for what can wait.
+    Room(mpsc::OwnedPermit<Finished>),
 }
 
 struct Worker {
     number: usize,
     parts: Parts,
     runtime: Handle,
-    commits: mpsc::Sender<Finished>,
+    commits: Commits,
+    /// What waits for a quiet moment, in the order it happened.
+    later: VecDeque<Later>,
     /// Streams this process holds, where it shares the database; most of them rest and are in nobody's memory.
     leases: BTreeMap<StreamId, Lease>,
     live: BTreeMap<StreamId, Live>,
@@ -59,22 +74,19 @@ struct Worker {
     restless: BTreeSet<StreamId>,
     /// When the first of them became so.
     restless_since: Option<tokio::time::Instant>,
-    /// Devices, organizations and coincident timestamps as last handed over: they come with every batch and hardly ever
+    /// Algorithms' Devices, organizations and coincident timestamps as last handed over: they come with every batch and hardly ever
     /// change.
     known: BTreeMap<String, Element>,
 }
 
-pub(super) fn start(
-    number: usize,
-    parts: &Parts,
-    commits: mpsc::Sender<Finished>,
-) -> std::io::Result<mpsc::Sender<Work>> {
+pub(super) fn start(number: usize, parts: &Parts, commits: Commits) -> std::io::Result<mpsc::Sender<Work>> {
     let (tx, rx) = mpsc::channel(QUEUE);
     let worker = Worker {
         number,
         parts: parts.clone(),
         runtime: Handle::current(),
         commits,
+        later: VecDeque::new(),
         leases: BTreeMap::new(),
         live: BTreeMap::new(),
         orphans: BTreeSet::new(),
@@ -88,11 +100,11 @@ pub(super) fn start(
 
 impl Worker {
     fn run(mut self, mut queue: mpsc::Receiver<Work>) {
-        while let Some(work) = self.next(&mut queue) {
-            match work {
-                Work::Entries(entries) => entries.into_iter().for_each(|entry| self.entry(entry)),
-                Work::Load(leases) => self.take_up(leases),
-                Work::Drop(streams) => {
+        while let Some(next) = self.next(&mut queue) {
+            match next {
+                Next::Work(Work::Entries(entries)) => entries.into_iter().for_each(|entry| self.entry(entry)),
+                Next::Work(Work::Load(leases)) => self.take_up(leases),
+                Next::Work(Work::Drop(streams)) => {
                     for stream in streams {
                         self.forget(stream);
                         self.leases.remove(&stream);
@@ -100,26 +112,75 @@ impl Worker {
                     // What was handed over for them may have been refused.
                     self.known.clear();
                 }
-                Work::Reached(position) => self.hand_over(Finished::Reached(self.number, position)),
+                Next::Work(Work::Reached(position)) => self.last().reached = Some((self.number, position)),
+                Next::Pause => self.settle(),
+                Next::Room(room) => {
+                    if let Some(finished) = self.oldest() {
+                        room.send(finished);
+                    }
+                }
             }
         }
     }
 
-    /// The next work; what has waited long enough is brought to an end first.
-    fn next(&mut self, queue: &mut mpsc::Receiver<Work>) -> Option<Work> {
-        while let Some(since) = self.restless_since {
-            let next = async { tokio::time::timeout_at(since + PAUSE, queue.recv()).await };
-            if let Ok(work) = self.runtime.block_on(next) {
-                return work;
+    /// What there is to do now: packets first. None when the server stops; then the journal still has what was not stored.
+    fn next(&self, queue: &mut mpsc::Receiver<Work>) -> Option<Next> {
+        let (pause, waits) = (self.restless_since.map(|since| since + PAUSE), !self.later.is_empty());
+        if pause.is_none() && !waits {
+            return queue.blocking_recv().map(Next::Work);
+        }
+        let pause = async { tokio::time::sleep_until(pause.unwrap_or_else(tokio::time::Instant::now)).await };
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                work = queue.recv() => work.map(Next::Work),
+                () = pause, if self.restless_since.is_some() => Some(Next::Pause),
+                room = self.commits.later.clone().reserve_owned(), if waits => room.ok().map(Next::Room),
             }
-            self.restless_since = None;
-            for stream in std::mem::take(&mut self.restless) {
-                if let (Some(first), Some(lease)) = (self.wind_up(stream), self.lease(stream)) {
-                    self.load(lease, Some(first));
-                }
+        })
+    }
+
+    /// Brings what has waited long enough to an end.
+    fn settle(&mut self) {
+        self.restless_since = None;
+        for stream in std::mem::take(&mut self.restless) {
+            if let (Some(first), Some(lease)) = (self.wind_up(stream), self.lease(stream)) {
+                self.load(lease, Some(first));
             }
         }
-        queue.blocking_recv()
+    }
+
+    /// The end of what waits: what is noted there is true when everything up to now is stored.
+    fn last(&mut self) -> &mut Finished {
+        let last = self.later.pop_back().unwrap_or_default();
+        self.later.push_back(last);
+        let place = self.later.len() - 1;
+        &mut self.later[place].finished
+    }
+
+    /// Makes what has waited longest.
+    fn oldest(&mut self) -> Option<Finished> {
+        let Later { mut finished, series } = self.later.pop_front()?;
+        let Some(Series { batches, mut commit }) = series else { return Some(finished) };
+        let registry = Arc::clone(&self.parts.registry);
+        commit.resources = self.project(&batches, |batch, organization| {
+            projection::series(batch, &registry, organization, &|block, paper, lead, quality| {
+                draw_strip(&registry, block, paper, lead, quality)
+            })
+        });
+        finished.commit = Some(commit);
+        Some(finished)
+    }
+
+    /// Puts something at the end of what waits; when that is too much, the oldest is made at once.
+    fn put_off(&mut self, later: Later) {
+        self.later.push_back(later);
+        while self.later.len() > MOST_LATER {
+            if let Some(finished) = self.oldest() {
+                // The committer only goes away when the server stops.
+                let _ = self.commits.later.blocking_send(finished);
+            }
+        }
     }
 
     /// Brings streams up from their checkpoints. Where processes share the database most of those that come rest, and are
@@ -133,11 +194,11 @@ impl Worker {
             self.leases.extend(due.iter().map(|lease| (lease.stream, *lease)));
             let resting = self.split_off_resting(&mut due);
             self.done(resting.len());
-            self.hand_over(Finished::Ready(resting));
+            self.last().ready.extend(resting);
         }
         for lease in due {
             self.load(lease, None);
-            self.hand_over(Finished::Ready(vec![lease]));
+            self.last().ready.push(lease);
             self.done(1);
         }
     }
@@ -227,8 +288,7 @@ impl Worker {
         let until = runtime.block_on(store.last_position())?;
         let overtaken = runtime.block_on(store.overtaken(stream))?;
         if let Some(from) = overtaken {
-            let together = |tenant: &TenantId, bodies: &[Vec<u8>]| together::resources(&self.parts, tenant, bodies);
-            let taken_back = store.take_back(&key, lease, from, &associations.spans, &together);
+            let taken_back = store.take_back(&key, lease, from, &associations.spans, &self.parts);
             if !runtime.block_on(taken_back)? {
                 return Ok(None);
             }
@@ -244,7 +304,8 @@ impl Worker {
         let clock = self.clock(associations.model.as_deref(), clock);
         let track = Track::resume(&self.parts.registry, &key, associations, state);
         let sequencer = Sequencer::new(checkpoint.as_ref().map(|c| c.sequence));
-        self.live.insert(stream, Live { lease, track, sequencer, clock, position: until });
+        let (stated, gave_series) = (Vec::new(), false);
+        self.live.insert(stream, Live { lease, track, sequencer, clock, position: until, stated, gave_series });
         let first = checkpoint.map_or(0, |c| c.sequence);
         let mut from = first;
         loop {
@@ -292,9 +353,7 @@ impl Worker {
         let live = self.live.get(&stream)?;
         let newest = live.track.newest()?;
         let batches = if live.track.is_over() { live.track.open(&registry) } else { Vec::new() };
-        if let Some(commit) = self.commit(stream, newest, &batches) {
-            self.hand_over(Finished::Commit(Box::new(commit), 0));
-        }
+        let _ = self.give(stream, newest, batches, 0);
         self.restless.remove(&stream);
         None
     }
@@ -332,9 +391,8 @@ impl Worker {
             }
         };
         let Some(last) = batches.last() else { return Taken::Nothing };
-        let Some(commit) = self.commit(stream, last.window.end, &batches) else { return Taken::Nothing };
-        self.hand_over(Finished::Commit(Box::new(commit), packets));
-        Taken::Gave
+        let event = last.window.end;
+        self.give(stream, event, batches, packets).map_or(Taken::Nothing, |()| Taken::Gave)
     }
 
     /// Lets a stream's clock see a packet. Gives an earlier packet when its time, and that of all since, is another one now.
@@ -350,16 +408,11 @@ impl Worker {
         Some(first)
     }
 
-    /// Packets are done with when all that was handed over before is stored, so word of it takes the same way.
-    fn done(&self, packets: usize) {
+    /// Packets are done with when all that was handed over before is stored, so word of it waits behind it.
+    fn done(&mut self, packets: usize) {
         if packets > 0 {
-            self.hand_over(Finished::Packets(packets));
+            self.last().packets += packets;
         }
-    }
-
-    fn hand_over(&self, finished: Finished) {
-        // The committer only goes away when the server stops; then the journal still has the packets.
-        let _ = self.commits.blocking_send(finished);
     }
 
     fn process(&mut self, stream: StreamId, entry: &Entry) -> Result<Vec<Batch>, PacketError> {
@@ -369,10 +422,11 @@ impl Worker {
         live.track.push(&self.parts.registry, &RawPacket::from_canonical(&entry.packet)?, &seen, &time)
     }
 
-    /// What to store of a stream where it stands; everything before `event` has been given out.
-    fn commit(&mut self, stream: StreamId, event: Instant, batches: &[Batch]) -> Option<Commit> {
+    /// Hands over what a stream gave: values at once, series later, and the state with what comes last, so that it is never
+    /// stored before what led to it. Everything before `event` has been given out; `packets` are done with it.
+    fn give(&mut self, stream: StreamId, event: Instant, mut batches: Vec<Batch>, packets: usize) -> Option<()> {
         let registry = Arc::clone(&self.parts.registry);
-        let live = self.live.get(&stream)?;
+        let live = self.live.get_mut(&stream)?;
         let checkpoint = Checkpoint {
             stream,
             event,
@@ -382,25 +436,58 @@ impl Worker {
             revision: live.track.revision(),
             state: live.track.save(),
         };
-        let (tenant, lease) = (live.track.tenant().clone(), live.lease);
+        live.gave_series |= batches.iter().any(projection::has_series);
+        let statement = Some(sensor::statement(&live.track)).filter(|said| said.body != live.stated);
+        if let Some(said) = &statement {
+            live.stated.clone_from(&said.body);
+        }
         let segment = live.clock.segment(checkpoint.sequence.saturating_sub(1)).filter(|s| s.corrects).cloned();
-        let clock = known(&live.clock);
-        let mut resources = self.project(batches);
-        resources.extend(segment.zip(batches.first()).and_then(|(segment, batch)| self.coincident(batch, &segment)));
-        let contributions = batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect();
-        let episodes = batches.iter().filter_map(|batch| batch.origin.episode.clone()).collect();
-        Some(Commit { tenant, resources, contributions, episodes, checkpoint, clock, lease })
+        let (waits, clock) = (live.gave_series, known(&live.clock));
+        let mut soon = Box::new(Commit {
+            tenant: live.track.key().tenant.clone(),
+            resources: Vec::new(),
+            contributions: batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect(),
+            episodes: batches.iter().filter_map(|batch| batch.origin.episode.clone()).collect(),
+            statement,
+            event,
+            position: checkpoint.position,
+            revision: checkpoint.revision,
+            clock,
+            checkpoint: Some(checkpoint),
+            lease: live.lease,
+        });
+        soon.resources =
+            self.project(&batches, |batch, organization| projection::values(batch, &registry, organization));
+        soon.resources
+            .extend(segment.zip(batches.first()).and_then(|(segment, batch)| self.coincident(batch, &segment)));
+        let mut finished = Finished { packets, ..Finished::default() };
+        let state = waits.then(|| Box::new(soon.split_off_state()));
+        if let Some(commit) = state {
+            batches.retain(projection::has_series);
+            let later = Later { finished: std::mem::take(&mut finished), series: Some(Series { batches, commit }) };
+            self.hand_over(Finished { commit: Some(soon), ..finished });
+            self.put_off(later);
+        } else {
+            self.hand_over(Finished { commit: Some(soon), ..finished });
+        }
+        Some(())
     }
 
-    fn project(&mut self, batches: &[Batch]) -> Vec<Resource> {
-        let registry = Arc::clone(&self.parts.registry);
-        let draw = |block: &SampleBlock, paper: StripPaper, lead: Option<&str>, quality: Quality| {
-            draw_strip(&registry, block, paper, lead, quality)
-        };
+    fn hand_over(&self, finished: Finished) {
+        // The committer only goes away when the server stops; then the journal still has the packets.
+        let _ = self.commits.soon.blocking_send(finished);
+    }
+
+    /// What is new of what `project` makes of batches, with who answers for it.
+    fn project(
+        &mut self,
+        batches: &[Batch],
+        project: impl Fn(&Batch, &Organization) -> Result<Vec<Resource>, ProjectionError>,
+    ) -> Vec<Resource> {
         let mut resources = Vec::new();
         for batch in batches {
             let organization = Organization::of(&batch.origin.tenant, &self.parts.organization);
-            match projection::project(batch, &registry, &organization, &draw) {
+            match project(batch, &organization) {
                 Ok(projected) => {
                     let all = std::iter::once(organization.resource()).chain(projected);
                     resources.extend(all.filter(|r| self.is_news(r, batch)));
@@ -462,30 +549,4 @@ enum Taken {
 fn known(clock: &Clock) -> KnownClock {
     // Plain data always serializes; an empty state would mean surveying the clock anew, not a wrong time.
     KnownClock { revision: clock.revision(), state: postcard::to_stdvec(clock).unwrap_or_default() }
-}
-
-/// A strip as PNG; none when it cannot be drawn, which is logged and costs the record its picture only.
-fn draw_strip(
-    registry: &Registry,
-    block: &SampleBlock,
-    paper: StripPaper,
-    lead: Option<&str>,
-    quality: Quality,
-) -> Option<Vec<u8>> {
-    let row = registry.signal(&block.signal)?;
-    // UCUM's "1" says that there is no unit.
-    let unit = row.unit.as_ref().filter(|u| u.code != "1").map_or("", |u| u.display.as_str());
-    let paper = match paper {
-        StripPaper::Ecg => Paper::Ecg,
-        StripPaper::Amplitude => Paper::Amplitude { unit },
-    };
-    let lead = lead.unwrap_or(&row.display);
-    let caption = Caption { filter: None, quality: Some(quality) };
-    match strip::png(&Strip { block, paper, lead, caption }) {
-        Ok(png) => Some(png),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "strip cannot be drawn");
-            None
-        }
-    }
 }

@@ -6,18 +6,37 @@
 use super::canonical::{SNOMED, code_system};
 use super::identifier::identifier;
 use super::narrative::narrative;
-use super::{Context, Origin, ProjectionError, start};
+use super::{Context, Organization, Origin, ProjectionError, start};
 use crate::fhir::datatype::{coded, reference};
 use crate::fhir::make::{element, list, object, one, text};
 use crate::fhir::{Element, Value};
-use crate::id::{ResourceId, TenantId, resource_id};
+use crate::id::{DeviceKey, ResourceId, TenantId, resource_id};
 use crate::registry::DeviceModel;
 use crate::resource::Resource;
 use crate::signal::AlgorithmRef;
 
+/// What is known about a sensor.
+#[derive(Debug, Clone, Copy)]
+pub struct Sensor<'a> {
+    /// Tenant.
+    pub tenant: &'a TenantId,
+    /// Device.
+    pub device: &'a DeviceKey,
+    /// Its model, where it is known.
+    pub model: Option<&'a DeviceModel>,
+    /// Firmware it has.
+    pub firmware: Option<&'a str>,
+    /// Software that sends its packets.
+    pub sdk: Option<&'a str>,
+}
+
 /// Logical id of the sensor's Device.
 pub fn sensor_id(origin: &Origin) -> ResourceId {
-    resource_id(&origin.tenant, "Device", origin.device.as_str())
+    device_id(&origin.tenant, &origin.device)
+}
+
+fn device_id(tenant: &TenantId, device: &DeviceKey) -> ResourceId {
+    resource_id(tenant, "Device", device.as_str())
 }
 
 /// Logical id of an algorithm version's Device.
@@ -30,22 +49,21 @@ pub(crate) fn method_code(algorithm: &AlgorithmRef) -> String {
     format!("{}-v{}", algorithm.id, algorithm.version)
 }
 
-/// The Device of the sensor.
-pub(crate) fn sensor(context: &Context<'_>) -> Resource {
-    let origin = &context.batch.origin;
-    let model = origin.model.as_ref().and_then(|m| context.registry.devices.get(m));
-    let id = sensor_id(origin);
-    let display = model.map_or_else(|| origin.device.to_string(), |m| m.display.clone());
+/// The Device of a sensor.
+pub fn sensor(sensor: &Sensor<'_>, organization: &Organization) -> Resource {
+    let Sensor { tenant, device, model, .. } = *sensor;
+    let id = device_id(tenant, device);
+    let display = model.map_or_else(|| device.to_string(), |m| m.display.clone());
     let mut body = start("Device", &id, None);
     body.extend(element([
-        ("text", narrative(&format!("{display} ({})", origin.device))),
-        ("identifier", one(identifier("device", origin.device.as_str()))),
+        ("text", narrative(&format!("{display} ({device})"))),
+        ("identifier", one(identifier("device", device.as_str()))),
         ("status", text("active")),
         ("manufacturer", model.and_then(|m| m.manufacturer.clone()).and_then(text)),
         ("deviceName", one(device_name(&display, if model.is_some() { "model-name" } else { "other" }))),
         ("type", Some(Value::Element(sensor_type(model)))),
-        ("version", list(versions(origin))),
-        ("owner", Some(Value::Element(reference(&context.organization_reference())))),
+        ("version", list(versions(sensor))),
+        ("owner", Some(Value::Element(reference(&organization.reference())))),
     ]));
     Resource { kind: "Device".to_owned(), id, element: body }
 }
@@ -78,10 +96,8 @@ fn sensor_type(model: Option<&DeviceModel>) -> Element {
     }
 }
 
-fn versions(origin: &Origin) -> Vec<Element> {
-    let version = |kind: &str, value: &String| {
-        element([("type", object([("text", text(kind))])), ("value", text(value.as_str()))])
-    };
-    let firmware = origin.firmware.iter().map(|v| version("firmware", v));
-    firmware.chain(origin.sdk.iter().map(|v| version("sdk", v))).collect()
+fn versions(sensor: &Sensor<'_>) -> Vec<Element> {
+    let version = |kind: &str, value: &str| element([("type", object([("text", text(kind))])), ("value", text(value))]);
+    let firmware = sensor.firmware.iter().map(|v| version("firmware", v));
+    firmware.chain(sensor.sdk.iter().map(|v| version("sdk", v))).collect()
 }

@@ -7,57 +7,76 @@ use sha1::{Digest as _, Sha1};
 
 use super::canonical::us_core;
 use super::code::signal_codings;
+use super::identifier::{self, Identity};
 use super::narrative::narrative;
 use super::observation::source_reference;
-use super::{Context, ProjectionError, identifier, start};
+use super::{Context, ProjectionError, start};
 use crate::fhir::datatype::{LOINC, coding, concept, period, reference};
 use crate::fhir::make::{element, integer, list, object, one, text};
 use crate::fhir::{Element, Value};
-use crate::id::SignalCode;
-use crate::registry::{Category, Registry, SampledData, Signal};
+use crate::id::ResourceId;
+use crate::registry::{Category, Registry, SampledData, Signal, StripPaper};
 use crate::resource::Resource;
-use crate::signal::{self, Measured, SampleBlock, Source};
+use crate::signal::{self, AlgorithmRef, Measured, SampleBlock, Source};
 use crate::time::Interval;
 
 const NULL_FLAVOR: &str = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor";
 
-/// A drawn strip and what it was drawn from.
-pub(crate) struct Strip {
-    /// The waveform.
-    signal: SignalCode,
-    /// The chunk it was cut from.
-    chunk: Interval,
-    /// DocumentReference and Binary.
-    pub(crate) resources: [Resource; 2],
+/// A strip to be drawn.
+pub(crate) struct Strip<'a> {
+    measured: &'a Measured,
+    row: &'a Signal,
+    form: &'a SampledData,
+    paper: StripPaper,
+    /// What it shows.
+    piece: SampleBlock,
+    /// Logical id of its DocumentReference.
+    id: ResourceId,
 }
 
-impl Strip {
+impl Strip<'_> {
+    /// What made the waveform, where that was not the device.
+    pub(crate) fn algorithm(&self) -> Option<&AlgorithmRef> {
+        self.measured.algorithm.as_ref()
+    }
+
     /// `DocumentReference/{id}`.
     pub(crate) fn reference(&self) -> String {
-        self.resources[0].reference()
+        format!("DocumentReference/{}", self.id)
     }
 
     /// Whether the strip shows `source`, or the waveform `source` was computed from, during `interval`.
     pub(crate) fn shows(&self, registry: &Registry, source: &Source, interval: Interval) -> bool {
-        let overlaps = self.chunk.start < interval.end && interval.start < self.chunk.end;
+        let Measured { signal, interval: chunk, .. } = self.measured;
+        let overlaps = chunk.start < interval.end && interval.start < chunk.end;
         let algorithm = source.algorithm.as_ref().and_then(|a| registry.algorithms.get(&a.id));
-        overlaps && (source.signal == self.signal || algorithm.is_some_and(|a| a.input == self.signal))
+        overlaps && (&source.signal == signal || algorithm.is_some_and(|a| &a.input == signal))
+    }
+
+    /// Binary and DocumentReference; none when it cannot be drawn.
+    pub(crate) fn draw(&self, context: &Context<'_>) -> Option<[Resource; 2]> {
+        let lead = context.batch.origin.lead.as_deref();
+        let png = (context.draw)(&self.piece, self.paper, lead, self.measured.quality)?;
+        let binary = binary(context, self.measured, &png);
+        let document = document(context, self, &png, &binary);
+        Some([binary, document])
     }
 }
 
 /// The strip of a waveform measurement; none where its row draws none or there is nothing to see.
-pub(crate) fn strip(context: &Context<'_>, measured: &Measured) -> Result<Option<Strip>, ProjectionError> {
+pub(crate) fn strip<'a>(context: &Context<'a>, measured: &'a Measured) -> Result<Option<Strip<'a>>, ProjectionError> {
     let row = context.row(&measured.signal)?;
     let signal::Value::Samples(block) = &measured.value else { return Ok(None) };
     let Some((form, paper)) = row.sampled_data.as_ref().and_then(|form| Some((form, form.strip?))) else {
         return Ok(None);
     };
-    let lead = context.batch.origin.lead.as_deref();
     let Some(piece) = clearest_piece(block, form.strip_s) else { return Ok(None) };
-    let Some(png) = (context.draw)(&piece, paper, lead, measured.quality) else { return Ok(None) };
-    let binary = binary(context, measured, &png);
-    let document = document(context, row, form, measured, &piece, &png, &binary);
-    Ok(Some(Strip { signal: measured.signal.clone(), chunk: measured.interval, resources: [document, binary] }))
+    let id = identity(context, measured, "DocumentReference").id;
+    Ok(Some(Strip { measured, row, form, paper, piece, id }))
+}
+
+fn identity(context: &Context<'_>, measured: &Measured, kind: &str) -> Identity {
+    identifier::strip(&context.batch.origin, kind, &measured.signal, measured.interval)
 }
 
 /// The piece of `seconds` with the fewest missing samples, the first of equals; all of a shorter block.
@@ -77,7 +96,7 @@ fn clearest_piece(block: &SampleBlock, seconds: u32) -> Option<SampleBlock> {
 
 fn binary(context: &Context<'_>, measured: &Measured, png: &[u8]) -> Resource {
     let origin = &context.batch.origin;
-    let id = identifier::strip(origin, "Binary", &measured.signal, measured.interval).id;
+    let id = identity(context, measured, "Binary").id;
     let mut body = start("Binary", &id, None);
     body.extend(element([
         ("contentType", text("image/png")),
@@ -87,17 +106,10 @@ fn binary(context: &Context<'_>, measured: &Measured, png: &[u8]) -> Resource {
     Resource { kind: "Binary".to_owned(), id, element: body }
 }
 
-fn document(
-    context: &Context<'_>,
-    row: &Signal,
-    form: &SampledData,
-    measured: &Measured,
-    piece: &SampleBlock,
-    png: &[u8],
-    binary: &Resource,
-) -> Resource {
+fn document(context: &Context<'_>, strip: &Strip<'_>, png: &[u8], binary: &Resource) -> Resource {
+    let Strip { measured, row, form, piece, .. } = strip;
     let origin = &context.batch.origin;
-    let identity = identifier::strip(origin, "DocumentReference", &measured.signal, measured.interval);
+    let identity = identity(context, measured, "DocumentReference");
     let (from, to) = (piece.start.to_fhir(), piece.end().to_fhir());
     let lead = origin.lead.as_deref().map(|l| format!(", lead {l}")).unwrap_or_default();
     let title = format!("{} strip{lead}, {from}", row.display);
@@ -165,6 +177,7 @@ fn related(context: &Context<'_>, waveform: &Measured) -> Vec<Element> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::SignalCode;
     use crate::time::Instant;
 
     fn block(values: Vec<f32>) -> SampleBlock {

@@ -26,10 +26,10 @@ mod served;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 pub use coincident::coincident_timestamp;
-pub use device::{algorithm_id, sensor_id};
+pub use device::{Sensor, algorithm_id, sensor, sensor_id};
 pub use encounter::{encounter, encounter_id};
 pub use episode_of_care::{episode_of_care, episode_of_care_id};
 pub use identifier::observation_id;
@@ -46,7 +46,7 @@ use crate::fhir::{Element, Primitive, Value};
 use crate::id::{DeviceKey, EpisodeId, ResourceId, SignalCode, StreamName, TenantId};
 use crate::registry::{Kind, Registry, Signal, StripPaper};
 use crate::resource::Resource;
-use crate::signal::{AlgorithmRef, Measured, PacketRange, Quality, SampleBlock};
+use crate::signal::{self, AlgorithmRef, Measured, PacketRange, Quality, SampleBlock};
 use crate::time::Interval;
 
 /// Where measurements come from: one stream of one device on one patient.
@@ -197,8 +197,8 @@ pub(crate) struct Context<'a> {
     draw: DrawStrip<'a>,
 }
 
-impl Context<'_> {
-    fn row(&self, signal: &SignalCode) -> Result<&Signal, ProjectionError> {
+impl<'a> Context<'a> {
+    fn row(&self, signal: &SignalCode) -> Result<&'a Signal, ProjectionError> {
         self.registry.signal(signal).ok_or_else(|| ProjectionError::UnknownSignal(signal.clone()))
     }
 
@@ -214,7 +214,7 @@ impl Context<'_> {
     }
 
     fn organization_reference(&self) -> String {
-        format!("Organization/{}", self.organization.id)
+        self.organization.reference()
     }
 
     /// The algorithm's Device, or the sensor's.
@@ -225,10 +225,11 @@ impl Context<'_> {
     }
 }
 
-/// The resources of a batch: Devices, strips, Observations, Provenance, each after what it refers to.
+/// The resources of a batch: the algorithms' Devices, strips, Observations, Provenance, each after what it refers to.
 ///
-/// Pure and deterministic: the same batch gives the same bytes, whenever and wherever it runs. Organization and Patient are
-/// referred to only; whoever sets up a tenant or enrols a patient stores [`Organization::resource`] and [`stub_patient`].
+/// Pure and deterministic: the same batch gives the same bytes, whenever and wherever it runs. The sensor's Device,
+/// Organization and Patient are referred to only: a [`sensor`] is made of what all its streams say; whoever sets up a tenant
+/// or enrols a patient stores [`Organization::resource`] and [`stub_patient`].
 ///
 /// # Errors
 /// A measurement names no row, or a value its row cannot hold.
@@ -238,36 +239,72 @@ pub fn project(
     organization: &Organization,
     draw: DrawStrip<'_>,
 ) -> Result<Vec<Resource>, ProjectionError> {
-    let context = Context { batch, registry, organization, draw };
-    let algorithms: BTreeSet<Option<&AlgorithmRef>> = batch.measured.iter().map(|m| m.algorithm.as_ref()).collect();
-    let mut strips = Vec::new();
-    for measured in &batch.measured {
-        strips.extend(document_reference::strip(&context, measured)?.map(|s| (measured.algorithm.as_ref(), s)));
-    }
-    let shown: Vec<_> = strips.iter().map(|(_, strip)| strip).collect();
+    share(&Context { batch, registry, organization, draw }, |_| true)
+}
 
-    // What several streams give together comes after what each gave, their sensors with it.
-    let mut resources = if batch.sources.is_empty() { vec![device::sensor(&context)] } else { Vec::new() };
-    for algorithm in algorithms.iter().flatten() {
-        resources.push(device::algorithm(&context, algorithm)?);
+/// Of the resources of a batch those with single values: few bytes, soon made, and what somebody may be waiting for. Together
+/// with [`series`] they are those of [`project`].
+///
+/// # Errors
+/// As for [`project`].
+pub fn values(
+    batch: &Batch,
+    registry: &Registry,
+    organization: &Organization,
+) -> Result<Vec<Resource>, ProjectionError> {
+    share(&Context { batch, registry, organization, draw: &|_, _, _, _| None }, |measured| !is_series(measured))
+}
+
+/// Of the resources of a batch those of waveforms and intervals, with their strips.
+///
+/// # Errors
+/// As for [`project`].
+pub fn series(
+    batch: &Batch,
+    registry: &Registry,
+    organization: &Organization,
+    draw: DrawStrip<'_>,
+) -> Result<Vec<Resource>, ProjectionError> {
+    share(&Context { batch, registry, organization, draw }, is_series)
+}
+
+/// Whether a batch has anything for [`series`].
+pub fn has_series(batch: &Batch) -> bool {
+    is_series(&batch.measured.iter().collect::<Vec<_>>())
+}
+
+fn is_series(measured: &[&Measured]) -> bool {
+    measured.iter().any(|one| matches!(one.value, signal::Value::Samples(_) | signal::Value::Beats(_)))
+}
+
+/// The resources of those algorithms, or of the device itself, whose measurements are wanted.
+fn share(context: &Context<'_>, wanted: impl Fn(&[&Measured]) -> bool) -> Result<Vec<Resource>, ProjectionError> {
+    let mut of_algorithm: BTreeMap<Option<&AlgorithmRef>, Vec<&Measured>> = BTreeMap::new();
+    let mut strips = Vec::new();
+    for measured in &context.batch.measured {
+        of_algorithm.entry(measured.algorithm.as_ref()).or_default().push(measured);
+        strips.extend(document_reference::strip(context, measured)?);
+    }
+    of_algorithm.retain(|_, measured| wanted(measured));
+
+    let mut resources = Vec::new();
+    for algorithm in of_algorithm.keys().flatten() {
+        resources.push(device::algorithm(context, algorithm)?);
     }
     let mut provenances = Vec::new();
     let mut observations = Vec::new();
-    for algorithm in &algorithms {
+    for (algorithm, measured) in of_algorithm {
         let mut targets = Vec::new();
-        let measured: Vec<&Measured> = batch.measured.iter().filter(|m| m.algorithm.as_ref() == *algorithm).collect();
         for one in &measured {
-            let observation = observation::observation(&context, one, &shown)?;
+            let observation = observation::observation(context, one, &strips)?;
             targets.push(observation.reference());
             observations.push(observation);
         }
-        let drawn = strips.iter().filter(|(by, _)| by == algorithm).flat_map(|(_, s)| &s.resources);
-        targets.extend(drawn.map(Resource::reference));
-        provenances.push(provenance::provenance(&context, *algorithm, &measured, &targets));
-    }
-    for (_, strip) in strips {
-        let [document, binary] = strip.resources;
-        resources.extend([binary, document]);
+        for [binary, document] in strips.iter().filter(|s| s.algorithm() == algorithm).filter_map(|s| s.draw(context)) {
+            targets.extend([document.reference(), binary.reference()]);
+            resources.extend([binary, document]);
+        }
+        provenances.push(provenance::provenance(context, algorithm, &measured, &targets));
     }
     resources.extend(observations);
     resources.extend(provenances);

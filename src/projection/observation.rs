@@ -31,7 +31,7 @@ struct Content {
 pub(crate) fn observation(
     context: &Context<'_>,
     measured: &Measured,
-    strips: &[&Strip],
+    strips: &[Strip<'_>],
 ) -> Result<Resource, ProjectionError> {
     let origin = &context.batch.origin;
     let row = context.row(&measured.signal)?;
@@ -181,7 +181,7 @@ fn method(context: &Context<'_>, measured: &Measured) -> Result<Option<Value>, P
 
 /// Observations it was computed from; for a vital sign the strip documents that show them, where its profile allows no
 /// more.
-fn derived_from(context: &Context<'_>, row: &Signal, measured: &Measured, strips: &[&Strip]) -> Vec<Element> {
+fn derived_from(context: &Context<'_>, row: &Signal, measured: &Measured, strips: &[Strip<'_>]) -> Vec<Element> {
     let mut references: Vec<String> = Vec::new();
     for source in &measured.derived_from {
         if row.category != Category::VitalSigns || is_vital_sign(context, &source.signal) {
@@ -189,7 +189,7 @@ fn derived_from(context: &Context<'_>, row: &Signal, measured: &Measured, strips
             continue;
         }
         let shown = strips.iter().filter(|s| s.shows(context.registry, source, measured.interval));
-        references.extend(shown.map(|s| s.reference()));
+        references.extend(shown.map(Strip::reference));
     }
     let mut seen = std::collections::BTreeSet::new();
     references.retain(|r| seen.insert(r.clone()));

@@ -23,6 +23,11 @@ impl Organization {
         Self { id: resource_id(tenant, "Organization", "operator"), name: name.to_owned() }
     }
 
+    /// `Organization/123`.
+    pub(crate) fn reference(&self) -> String {
+        format!("Organization/{}", self.id)
+    }
+
     /// The Organization resource, for the one who sets a tenant up.
     pub fn resource(&self) -> Resource {
         let mut body = start("Organization", &self.id, Some(us_core("us-core-organization")));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::fixture::{self, draw, organization};
-use super::{Batch, ProjectionError, observation_id, project, stub_patient};
+use super::{
+    Batch, Origin, ProjectionError, Sensor, has_series, observation_id, project, sensor, series, stub_patient, values,
+};
 use crate::fhir::{json, read, stored};
 use crate::id::{DeviceKey, ResourceId, TenantId};
 use crate::registry::Registry;
@@ -12,7 +14,19 @@ use crate::resource::Resource;
 use crate::signal::{Measured, Quality, Value};
 
 fn projected(batch: &Batch) -> Vec<Resource> {
-    project(batch, &Registry::builtin().unwrap(), &organization(), &draw).unwrap()
+    with_sensor(batch, project(batch, &Registry::builtin().unwrap(), &organization(), &draw).unwrap())
+}
+
+/// What streams give, after the sensor it is of.
+fn with_sensor(batch: &Batch, mut resources: Vec<Resource>) -> Vec<Resource> {
+    let Origin { tenant, device, firmware, sdk, .. } = &batch.origin;
+    let registry = Registry::builtin().unwrap();
+    let model = batch.origin.model.as_ref().map(|m| &registry.devices[m]);
+    let (firmware, sdk) = (firmware.as_deref(), sdk.as_deref());
+    if batch.sources.is_empty() {
+        resources.insert(0, sensor(&Sensor { tenant, device, model, firmware, sdk }, &organization()));
+    }
+    resources
 }
 
 fn pretty(resources: &[Resource]) -> String {
@@ -166,9 +180,27 @@ fn a_heart_rate_points_at_its_strip_and_its_provenance_at_the_intervals() {
         resources.iter().find(|r| read::strings(&r.element, "target.reference") == [target.as_str()]).unwrap();
     assert_eq!(read::strings(&provenance.element, "entity.what.reference"), [intervals.as_str()]);
 
-    let unseen = project(&ecg, &registry, &organization(), &|_, _, _, _| None).unwrap();
+    let mut unseen = ecg.clone();
+    let Value::Samples(block) = &mut unseen.measured[0].value else { panic!("a waveform first") };
+    block.values.fill(f32::NAN);
+    let unseen = project(&unseen, &registry, &organization(), &draw).unwrap();
     let rate = unseen.iter().find(|r| r.id == id(rate)).unwrap();
     assert!(read::strings(&rate.element, "derivedFrom.reference").is_empty());
+}
+
+#[test]
+fn values_and_series_are_all_there_is_and_no_resource_is_both() {
+    let registry = Registry::builtin().unwrap();
+    for (name, batch) in fixture::everything(&registry) {
+        let mut parts = values(&batch, &registry, &organization()).unwrap();
+        let later = series(&batch, &registry, &organization(), &draw).unwrap();
+        assert_eq!(has_series(&batch), !later.is_empty(), "{name}");
+        parts.extend(later);
+        let by_reference = |all: Vec<Resource>| all.into_iter().map(|r| (r.reference(), r)).collect::<BTreeMap<_, _>>();
+        let whole = project(&batch, &registry, &organization(), &draw).unwrap();
+        assert_eq!(parts.len(), whole.len(), "{name}");
+        assert_eq!(by_reference(parts), by_reference(whole), "{name}");
+    }
 }
 
 #[test]

@@ -9,6 +9,9 @@ use crate::auth::Denied;
 use crate::fhir::outcome::{Issue, outcome_json};
 use crate::store::StoreError;
 
+/// When to ask again while the database is away.
+const RETRY_AFTER_S: &str = "2";
+
 /// Why a FHIR request is not answered with what it asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -85,6 +88,10 @@ impl Error {
 
     fn status(&self) -> StatusCode {
         match self {
+            // The same request may be answered a little later.
+            Self::Store(error) | Self::Denied(Denied::Store(error)) if error.is_away() => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Denied(Denied::Missing | Denied::Invalid) => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } | Self::OtherTenant => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::UnknownType(_) | Self::NotSupported(_) => StatusCode::NOT_FOUND,
@@ -102,6 +109,7 @@ impl Error {
 
     fn issues(&self) -> Vec<Issue> {
         let code = match self {
+            Self::Store(error) | Self::Denied(Denied::Store(error)) if error.is_away() => "transient",
             Self::Denied(Denied::Missing | Denied::Invalid) => "login",
             Self::Forbidden { .. } | Self::OtherTenant => "forbidden",
             Self::NotFound(_) => "not-found",
@@ -117,6 +125,7 @@ impl Error {
         let details = match self {
             Self::Denied(denied @ (Denied::Missing | Denied::Invalid)) => denied.to_string(),
             Self::Store(too_many @ StoreError::TooMany { .. }) => too_many.to_string(),
+            _ if code == "transient" => "the database cannot be reached for now; try again".to_owned(),
             _ if code == "exception" => "the server failed to answer; the failure is in its log".to_owned(),
             other => other.to_string(),
         };
@@ -137,6 +146,9 @@ impl IntoResponse for Error {
             tracing::error!(error = %self, causes = causes.join(": "), "FHIR request failed");
         }
         let mut response = respond::json(status, outcome_json(&self.issues()));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

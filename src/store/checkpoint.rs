@@ -11,6 +11,7 @@ use super::lease::Lease;
 use super::program::fire;
 use super::resource::{Upserted, upsert};
 use super::sql::{Sql, Value};
+use super::statement::{self, Statement};
 use super::{Store, StoreError};
 use crate::id::{DeviceKey, EpisodeId, TenantId};
 use crate::resource::Resource;
@@ -46,12 +47,40 @@ pub struct Commit {
     pub contributions: Vec<Contribution>,
     /// The episodes its measurements are of.
     pub episodes: BTreeSet<EpisodeId>,
-    /// The state after.
-    pub checkpoint: Checkpoint,
+    /// What the stream says about its device, if that is new.
+    pub statement: Option<Statement>,
+    /// Everything before this time has been given out with it.
+    pub event: Instant,
+    /// Journal rows of the stream up to here led to it.
+    pub position: i64,
+    /// The revision of the device's associations it was computed by.
+    pub revision: i64,
     /// What is known of the stream's clock.
     pub clock: KnownClock,
+    /// The state after. Without one the stream computes this again when it is taken up from its last checkpoint.
+    pub checkpoint: Option<Checkpoint>,
     /// Under which lease it was computed.
     pub lease: Lease,
+}
+
+impl Commit {
+    /// This commit's state with nothing else yet; the rest goes without it.
+    #[must_use]
+    pub fn split_off_state(&mut self) -> Self {
+        Self {
+            tenant: self.tenant.clone(),
+            resources: Vec::new(),
+            contributions: Vec::new(),
+            episodes: self.episodes.clone(),
+            statement: None,
+            event: self.event,
+            position: self.position,
+            revision: self.revision,
+            clock: self.clock.clone(),
+            checkpoint: self.checkpoint.take(),
+            lease: self.lease,
+        }
+    }
 }
 
 /// What became of commits.
@@ -64,8 +93,14 @@ pub struct Committed {
     pub refused: usize,
 }
 
-/// What contributions to one window give together.
-pub type Together<'a> = &'a (dyn Fn(&TenantId, &[Vec<u8>]) -> Vec<Resource> + Sync);
+/// What becomes of what several streams offer.
+pub trait Joint: Sync {
+    /// What contributions to one window give together.
+    fn together(&self, tenant: &TenantId, contributions: &[Vec<u8>]) -> Vec<Resource>;
+
+    /// The Device, after `statement` came; `all` has what each stream says now.
+    fn device(&self, tenant: &TenantId, statement: &Statement, all: &[Vec<u8>]) -> Resource;
+}
 
 /// Checkpoints of a stream that are kept at least: the newest ones, for packets that come a little late.
 const KEEP: i64 = 8;
@@ -79,22 +114,23 @@ async fn is_current(tx: &mut Transaction<'_, Any>, commit: &Commit) -> Result<bo
         "SELECT MAX(a.revision) FROM stream s JOIN association_change a ON a.tenant = s.tenant \
          AND a.device = s.device WHERE s.id = $1",
     )
-    .bind(commit.checkpoint.stream)
+    .bind(commit.lease.stream)
     .fetch_one(&mut **tx)
     .await?;
     let revision = row.try_get::<Option<i64>, _>(0)?;
-    if revision.is_some_and(|revision| commit.checkpoint.revision < revision) {
+    if revision.is_some_and(|revision| commit.revision < revision) {
         return Ok(false);
     }
-    clock::set(tx, commit.checkpoint.stream, &commit.clock).await
+    clock::set(tx, commit.lease.stream, &commit.clock).await
 }
 
 impl Store {
-    /// Stores resources and checkpoints of the streams this process holds, all or none, and with them what `together` makes of the contributions that meet.
+    /// Stores resources and checkpoints of the streams this process holds, all or none, and with them what `joint` makes of what
+    /// several streams offer.
     ///
     /// # Errors
     /// The database failed; nothing was stored.
-    pub async fn commit(&self, commits: Vec<Commit>, together: Together<'_>) -> Result<Committed, StoreError> {
+    pub async fn commit(&self, commits: Vec<Commit>, joint: &dyn Joint) -> Result<Committed, StoreError> {
         let mut tx = self.begin().await?;
         let now = self.clock.now();
         let mut done = Committed::default();
@@ -107,16 +143,21 @@ impl Store {
             let mut resources = commit.resources;
             for meeting in contribution::keep(&mut tx, self.dialect, &commit.tenant, commit.contributions).await? {
                 let present = contribution::present(&mut tx, &commit.tenant, &meeting).await?;
-                resources.extend(together(&commit.tenant, &present));
+                resources.extend(joint.together(&commit.tenant, &present));
+            }
+            if let Some(statement) = &commit.statement {
+                let all = statement::keep(&mut tx, self.dialect, &commit.tenant, statement).await?;
+                resources.push(joint.device(&commit.tenant, statement, &all));
             }
             let upserted = upsert(&mut tx, &self.capability, &commit.tenant, resources, now).await?;
             done.upserted.created += upserted.created;
             done.upserted.updated += upserted.updated;
             done.upserted.unchanged += upserted.unchanged;
-            let checkpoint = &commit.checkpoint;
             if upserted.created + upserted.updated > 0 {
-                fire(&mut tx, &commit.tenant, &commit.episodes, checkpoint).await?;
+                let place = (commit.lease.stream, commit.event, commit.position);
+                fire(&mut tx, &commit.tenant, &commit.episodes, place).await?;
             }
+            let Some(checkpoint) = &commit.checkpoint else { continue };
             // A stream taken back to an earlier point leaves no state from after it.
             sqlx::query("DELETE FROM checkpoint WHERE stream = $1 AND sequence >= $2")
                 .bind(checkpoint.stream)
@@ -182,7 +223,7 @@ impl Store {
     }
 
     /// The first instant a stream has to be computed anew from, because its device's associations changed after what is
-    /// stored of it was computed.
+    /// stored of it was computed. Without a checkpoint that may have been under the first of them.
     ///
     /// # Errors
     /// The database failed.
@@ -190,7 +231,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT MIN(a.from_us) FROM stream s JOIN association_change a ON a.tenant = s.tenant \
              AND a.device = s.device WHERE s.id = $1 AND a.revision > \
-             (SELECT c.revision FROM checkpoint c WHERE c.stream = s.id ORDER BY c.sequence DESC LIMIT 1)",
+             COALESCE((SELECT c.revision FROM checkpoint c WHERE c.stream = s.id ORDER BY c.sequence DESC LIMIT 1), 1)",
         )
         .bind(stream)
         .fetch_one(&self.readers)

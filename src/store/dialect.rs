@@ -69,6 +69,11 @@ impl Dialect {
         }
     }
 
+    /// Whether a connection may have died while nobody used it.
+    pub(in crate::store) fn may_be_away(self) -> bool {
+        self == Self::Postgres
+    }
+
     /// What every new connection is told.
     ///
     /// Both write what was committed to the disk before they say so: an acknowledged packet is never lost.
@@ -110,8 +115,8 @@ impl Dialect {
         }
     }
 
-    /// What makes a transaction the only one that brings contributions of a patient (`$1`) together; nothing where only one
-    /// writes anyway. Of two that did not see each other's contribution, neither would give what both give together.
+    /// What makes a transaction the only one that brings together what streams of a patient or device (`$1`) offer; nothing
+    /// where only one writes anyway. Of two that did not see each other's, neither would give what both give together.
     pub(in crate::store) fn meeting(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,

@@ -57,6 +57,29 @@ impl StoreError {
         matches!(self, Self::Database(sqlx::Error::PoolClosed))
     }
 
+    /// Whether the database cannot be reached for now: the same call may succeed a little later.
+    pub fn is_away(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                true
+            }
+            // Connection exceptions; too many connections; shut down, crashed, or starting.
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                code.len() == 5 && (code.starts_with("08") || code == "53300" || code.starts_with("57P"))
+            }),
+            _ => false,
+        }
+    }
+
+    /// Whether there is no space left to write to.
+    pub fn is_full(&self) -> bool {
+        const SQLITE_FULL: &str = "13";
+        const DISK_FULL: &str = "53100";
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| [SQLITE_FULL, DISK_FULL].contains(&&*code))
+    }
+
     /// Whether a transaction only lost a race against another process: done again, it finds what that one wrote.
     pub fn is_contention(&self) -> bool {
         const DEADLOCK: &str = "40P01";

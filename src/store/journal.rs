@@ -95,14 +95,15 @@ const LAST_POSITION: &str = "SELECT COALESCE(MAX(p), 0), (SELECT COUNT(*) FROM (
 type Ledgers = BTreeMap<StreamId, Vec<(u64, u64)>>;
 
 impl Store {
-    /// Makes packets durable, all or none.
+    /// Makes packets durable, all or none. Gives the position of the first one, which those after it follow.
     ///
     /// # Errors
     /// The database failed; nothing was stored, or all of it and only the word of it was lost.
-    pub async fn append(&self, entries: &[NewEntry]) -> Result<Vec<Appended>, StoreError> {
+    pub async fn append(&self, entries: &[NewEntry]) -> Result<(i64, Vec<Appended>), StoreError> {
         let mut tx = self.begin_numbering().await?;
         let row = sqlx::query(LAST_POSITION).fetch_one(&mut *tx).await?;
-        let mut first = row.try_get::<i64, _>(0)? + 1;
+        let start = row.try_get::<i64, _>(0)? + 1;
+        let mut first = start;
         let deleted = if row.try_get::<i64, _>(1)? > 0 { deleted(&mut tx, entries).await? } else { Ledgers::new() };
         let is_deleted =
             |entry: &NewEntry| deleted.get(&entry.stream).is_some_and(|ranges| within(ranges, entry.sequence));
@@ -111,12 +112,13 @@ impl Store {
             // They were here once, and were deleted because their time had come.
             if piece.first().is_some_and(is_deleted) {
                 appended.resize(appended.len() + piece.len(), Appended::Duplicate);
+                first += piece.len().cast_signed() as i64;
                 continue;
             }
             for piece in pieces(piece, ROWS) {
                 let stored = insert(&mut tx, first, piece).await?;
                 for (position, entry) in (first..).zip(piece) {
-                    appended.push(if stored.contains(&position) {
+                    appended.push(if stored.as_ref().is_none_or(|stored| stored.contains(&position)) {
                         Appended::Stored
                     } else {
                         duplicate_or_conflict(&mut tx, entry).await?
@@ -127,7 +129,7 @@ impl Store {
             }
         }
         tx.commit().await?;
-        Ok(appended)
+        Ok((start, appended))
     }
 
     /// The row id of a stream, made on first sight.
@@ -317,12 +319,13 @@ fn within(ranges: &[(u64, u64)], number: u64) -> bool {
     ranges.iter().any(|(first, last)| (*first..=*last).contains(&number))
 }
 
-/// Inserts entries at `first` and the positions after it; gives the positions of those whose number was free.
+/// Inserts entries at `first` and the positions after it; gives the positions of those whose number was free, none when all
+/// were.
 async fn insert(
     tx: &mut Transaction<'_, sqlx::Any>,
     first: i64,
     entries: &[NewEntry],
-) -> Result<BTreeSet<i64>, StoreError> {
+) -> Result<Option<BTreeSet<i64>>, StoreError> {
     let row = |(position, entry): (i64, &NewEntry)| {
         vec![
             Value::Int(position),
@@ -337,8 +340,13 @@ async fn insert(
     let mut sql =
         Sql::new("INSERT INTO journal (position, stream, sequence, received_us, device_us, sha256, packet) VALUES ");
     sql.bind_rows(&[], (first..).zip(entries).map(row));
-    sql.push(" ON CONFLICT (stream, sequence) DO NOTHING RETURNING position");
-    sql.query().fetch_all(&mut **tx).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    sql.push(" ON CONFLICT (stream, sequence) DO NOTHING");
+    if sql.query().execute(&mut **tx).await?.rows_affected() == entries.len() as u64 {
+        return Ok(None);
+    }
+    let rows =
+        sqlx::query("SELECT position FROM journal WHERE position >= $1").bind(first).fetch_all(&mut **tx).await?;
+    Ok(Some(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?))
 }
 
 async fn duplicate_or_conflict(tx: &mut Transaction<'_, sqlx::Any>, entry: &NewEntry) -> Result<Appended, StoreError> {

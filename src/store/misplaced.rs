@@ -13,7 +13,7 @@ use super::journal::{StreamId, StreamKey};
 use super::lease::Lease;
 use super::resource::upsert_as_they_are;
 use super::search::{Filter, Search, TermMatch};
-use super::{Store, StoreError, Together, retract};
+use super::{Joint, Store, StoreError, retract};
 use crate::fhir::{Element, json, read};
 use crate::id::{EpisodeId, ResourceId, resource_id};
 use crate::projection::packet_sources;
@@ -35,7 +35,7 @@ impl Store {
         lease: Lease,
         from: Instant,
         spans: &[Span],
-        together: Together<'_>,
+        joint: &dyn Joint,
     ) -> Result<bool, StoreError> {
         let targets = self.misplaced(key, from, spans).await?;
         let mut tx = self.begin().await?;
@@ -45,7 +45,7 @@ impl Store {
         let mut resources = retract::retracted(&mut tx, &key.tenant, targets, &BTreeSet::new()).await?;
         for meeting in forget_contributions(&mut tx, key, from, spans).await? {
             let present = contribution::present(&mut tx, &key.tenant, &meeting).await?;
-            resources.extend(together(&key.tenant, &present));
+            resources.extend(joint.together(&key.tenant, &present));
         }
         upsert_as_they_are(&mut tx, &self.capability, &key.tenant, resources, self.clock.now()).await?;
         forget_checkpoints(&mut tx, lease.stream, from).await?;

@@ -27,6 +27,7 @@ mod resource;
 mod retract;
 pub mod search;
 mod sql;
+mod statement;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -35,14 +36,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, Executor, Transaction};
+use sqlx::{Any, AnyPool, Connection, Executor, Transaction};
 
 pub use archive::{
     Act, ArchiveBlock, ArchiveHead, ArchiveKey, ArchiveTotals, ArchiveWriter, AuditRecord, Deletion, LegalHold, Mark,
     RetentionRule,
 };
 pub use association::{Associations, EpisodeDevice};
-pub use checkpoint::{Checkpoint, Commit, Committed, Together};
+pub use checkpoint::{Checkpoint, Commit, Committed, Joint};
 pub use clock::KnownClock;
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
@@ -56,6 +57,7 @@ pub use program::{
 };
 pub use read::Stored;
 pub use resource::Upserted;
+pub use statement::Statement;
 
 use crate::capability::Capability;
 use crate::time::Clock;
@@ -133,6 +135,9 @@ async fn pool(dialect: Dialect, role: Role, options: AnyConnectOptions) -> Resul
     let pool = AnyPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(Duration::from_secs(patience_s))
+        .test_before_acquire(dialect.may_be_away())
+        // When a disk is full SQLite ends a transaction by itself, and sqlx takes the connection to be in it ever after.
+        .before_acquire(|connection, _| Box::pin(std::future::ready(Ok(!connection.is_in_transaction()))))
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 for statement in dialect.settings(role) {

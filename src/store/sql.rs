@@ -90,10 +90,10 @@ impl Sql {
         self
     }
 
-    /// Appends ` IN (…)`; the list is filled up to a power of two with its last value, so that few texts are prepared.
+    /// Appends ` IN (…)`; the list is filled up to a power of four with its last value, so that few texts are prepared.
     pub(in crate::store) fn bind_in(&mut self, mut values: Vec<Value>) -> &mut Self {
         if let Some(last) = values.last().cloned() {
-            values.resize(values.len().next_power_of_two(), last);
+            values.resize(power_of_four(values.len()), last);
         }
         self.push(" IN (");
         self.bind_list(values);
@@ -121,13 +121,23 @@ impl Sql {
     }
 }
 
-/// Splits `items` into pieces whose lengths are powers of two up to `most`, so that few statement texts are prepared.
+/// The lowest power of four that is not below.
+fn power_of_four(length: usize) -> usize {
+    let mut power = 1;
+    while power < length {
+        power *= 4;
+    }
+    power
+}
+
+/// Splits `items` into pieces whose lengths are powers of four up to `most`, so that few statement texts are prepared: a
+/// connection keeps a hundred, and each table has its own.
 pub(in crate::store) fn pieces<T>(mut items: &[T], most: usize) -> Vec<&[T]> {
     let mut pieces = Vec::new();
-    let mut length = most.next_power_of_two();
+    let mut length = power_of_four(most);
     while !items.is_empty() {
         while length > items.len() {
-            length /= 2;
+            length /= 4;
         }
         let (piece, rest) = items.split_at(length);
         pieces.push(piece);

@@ -45,7 +45,7 @@ impl Archivist {
     ///
     /// # Errors
     /// A setting is wrong, the master key is not to be had or not the right one.
-    pub async fn start(self, appended: watch::Receiver<u64>) -> Result<(), ArchiveError> {
+    pub async fn start(self, appended: watch::Receiver<i64>) -> Result<(), ArchiveError> {
         let archive = match self.settings.open(&self.store, Arc::clone(&self.clock)).await {
             Err(ArchiveError::Home(error @ (HomeError::S3(_) | HomeError::Answer(_)))) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the archive cannot be reached; packets wait");
@@ -57,7 +57,7 @@ impl Archivist {
         Ok(())
     }
 
-    async fn run(self, mut archive: Option<Archive>, mut appended: watch::Receiver<u64>) {
+    async fn run(self, mut archive: Option<Archive>, mut appended: watch::Receiver<i64>) {
         loop {
             match self.follow(&mut archive, &mut appended).await {
                 // The server is stopping.
@@ -77,7 +77,7 @@ impl Archivist {
     async fn follow(
         &self,
         archive: &mut Option<Archive>,
-        appended: &mut watch::Receiver<u64>,
+        appended: &mut watch::Receiver<i64>,
     ) -> Result<(), ArchiveError> {
         let archive = match archive {
             Some(archive) => archive,

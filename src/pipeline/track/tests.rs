@@ -1,7 +1,7 @@
 mod derived;
 
 use super::*;
-use crate::id::{DeviceKey, ResourceId, StreamName};
+use crate::id::{DeviceKey, ResourceId, StreamName, TenantId};
 use crate::session::association::Span;
 use crate::session::clock::Reading;
 use crate::synthetic::Heart;

@@ -8,7 +8,7 @@ use super::{from_word, id, word};
 use crate::id::{DeviceKey, EpisodeId, ExportName, TenantId};
 use crate::program::{Export, Trigger};
 use crate::store::sql::Sql;
-use crate::store::{Checkpoint, Store, StoreError};
+use crate::store::{Store, StoreError, StreamId};
 use crate::time::{Instant, MICROS};
 
 /// Names an export's time.
@@ -205,7 +205,8 @@ pub(super) async fn announce(
     Ok(())
 }
 
-/// Makes the exports due that new or amended measurements of episodes call for, the state after which is `checkpoint`.
+/// Makes the exports due that new or amended measurements of episodes call for, which a stream gave up to an
+/// event and a position in the journal.
 ///
 /// A commit is written once, so place in the journal and event time say which one it was; an amendment comes with a later
 /// place. An interval is passed once, by whichever device comes first. A packet may name any episode; only what comes of the
@@ -214,9 +215,9 @@ pub(in crate::store) async fn fire<'a>(
     tx: &mut Transaction<'_, Any>,
     tenant: &TenantId,
     episodes: impl IntoIterator<Item = &'a EpisodeId>,
-    checkpoint: &Checkpoint,
+    (stream, event, position): (StreamId, Instant, i64),
 ) -> Result<(), StoreError> {
-    let occurrence = format!("{}-{}-{}", checkpoint.stream, checkpoint.event.0, checkpoint.position);
+    let occurrence = format!("{stream}-{}-{position}", event.0);
     for episode in episodes {
         sqlx::query(
             "INSERT INTO export_trigger (tenant, episode, export, occurrence, state, event_us) \
@@ -227,9 +228,9 @@ pub(in crate::store) async fn fire<'a>(
         )
         .bind(tenant.as_str())
         .bind(episode.as_str())
-        .bind(checkpoint.event.0)
+        .bind(event.0)
         .bind(occurrence.as_str())
-        .bind(checkpoint.stream)
+        .bind(stream)
         .execute(&mut **tx)
         .await?;
         sqlx::query(
@@ -244,8 +245,8 @@ pub(in crate::store) async fn fire<'a>(
         )
         .bind(tenant.as_str())
         .bind(episode.as_str())
-        .bind(checkpoint.event.0)
-        .bind(checkpoint.stream)
+        .bind(event.0)
+        .bind(stream)
         .execute(&mut **tx)
         .await?;
     }

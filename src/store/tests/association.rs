@@ -82,7 +82,7 @@ async fn a_change_takes_a_stream_back_to_before_it_once() {
     let lease = lease(&store).await;
     store.append(&(1..=9).map(|n| entry(lease.stream, n, b"x")).collect::<Vec<_>>()).await.unwrap();
     let commits: Vec<_> = (1..=10).map(|n| commit(lease, n, "60")).collect();
-    let newest = |n: usize| commits[n].checkpoint.newest;
+    let newest = |n: usize| commits[n].checkpoint.as_ref().unwrap().newest;
     store.commit(commits.clone(), ALONE).await.unwrap();
     assert_eq!((store.unfinished().await.unwrap(), store.overtaken(lease.stream).await.unwrap()), (vec![], None));
 
@@ -97,7 +97,8 @@ async fn a_change_takes_a_stream_back_to_before_it_once() {
     assert!(store.take_back(&key, lease, newest(5), &spans, ALONE).await.unwrap());
     assert_eq!(store.overtaken(lease.stream).await.unwrap(), Some(newest(5)), "until something is stored after it");
     let mut again = commit(lease, 10, "61");
-    again.checkpoint.revision = 2;
+    again.revision = 2;
+    again.checkpoint.as_mut().unwrap().revision = 2;
     store.commit(vec![again], ALONE).await.unwrap();
     assert_eq!((store.unfinished().await.unwrap(), store.overtaken(lease.stream).await.unwrap()), (vec![], None));
     // Going back for a late packet finds states from before the change as good as ever.

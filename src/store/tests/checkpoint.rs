@@ -1,10 +1,10 @@
 //! Checkpoints: with their resources or not at all.
 
 use super::{ALONE, commit, entry, key};
-use crate::id::DeviceKey;
+use crate::id::{DeviceKey, ResourceId, StreamName};
 use crate::store::fixture::{store, tenant};
 use crate::store::search::{Search, Sort};
-use crate::store::{EpisodeDevice, Lease, Store};
+use crate::store::{Commit, EpisodeDevice, Lease, Statement, Store};
 
 /// A stream this process may commit to.
 async fn lease(store: &Store) -> Lease {
@@ -36,11 +36,30 @@ async fn the_newest_checkpoint_before_a_packet_is_found() {
 }
 
 #[tokio::test]
+async fn a_device_is_made_of_what_all_its_streams_say_now() {
+    let (_directory, store) = store().await;
+    let lease = lease(&store).await;
+    let says = |sequence: u64, stream: &str, body: &str| {
+        let (device, stream) = (DeviceKey::new("d").unwrap(), StreamName::new(stream).unwrap());
+        let statement = Some(Statement { device, stream, body: body.as_bytes().to_vec() });
+        Commit { statement, ..commit(lease, sequence, "60") }
+    };
+    for (number, (said, expected)) in (1..).zip([("s:one", "one"), ("a:two", "two+one"), ("s:three", "two+three")]) {
+        let (stream, body) = said.split_once(':').unwrap();
+        store.commit(vec![says(number * 10, stream, body)], ALONE).await.unwrap();
+        let id = ResourceId::new("d").unwrap();
+        let device = store.read(&tenant("a"), "Device", &id).await.unwrap().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&device.json()).unwrap();
+        assert_eq!((device.version, json["lotNumber"].as_str()), (number.cast_signed(), Some(expected)));
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_stored_leaves_nothing() {
     let (_directory, store) = store().await;
     let lease = lease(&store).await;
     let mut bad = commit(lease, 20, "60");
-    bad.checkpoint.stream = 4711; // there is no such stream
+    bad.checkpoint.as_mut().unwrap().stream = 4711; // there is no such stream
     assert!(store.commit(vec![commit(lease, 10, "60"), bad], ALONE).await.is_err());
     assert_eq!(store.checkpoint(lease.stream, None).await.unwrap(), None);
     let all = Search { kind: "Observation".to_owned(), count: 9, sort: Vec::<Sort>::new(), ..Search::default() };
@@ -57,7 +76,7 @@ async fn late_and_unfinished_streams_are_told() {
     store.append(&[entry(lease.stream, 1, b"x"), entry(lease.stream, 3, b"x")]).await.unwrap();
     assert_eq!(store.unfinished().await.unwrap(), [lease.stream]);
     let mut done = commit(lease, 4, "60");
-    done.checkpoint.position = 2;
+    done.checkpoint.as_mut().unwrap().position = 2;
     store.commit(vec![done], ALONE).await.unwrap();
     assert!(store.unfinished().await.unwrap().is_empty());
     assert_eq!(store.late(lease.stream, 2, 4).await.unwrap(), None);

@@ -28,7 +28,7 @@ async fn packets_are_stored_once_and_conflicts_put_aside() {
     assert_eq!(store.streams_of(&key("d", "s").tenant, &key("d", "s").device).await.unwrap(), [stream, other]);
 
     let batch: Vec<_> = (0..40).map(|n| entry(stream, n, &[n as u8])).collect();
-    assert_eq!(store.append(&batch).await.unwrap(), [Stored; 40]);
+    assert_eq!(store.append(&batch).await.unwrap(), (1, vec![Stored; 40]));
     let mixed = [
         entry(stream, 3, &[3]),
         entry(stream, 40, b"new"),
@@ -37,9 +37,12 @@ async fn packets_are_stored_once_and_conflicts_put_aside() {
         entry(other, 3, &[3]),
         entry(stream, 5, &[5]),
     ];
-    assert_eq!(store.append(&mixed).await.unwrap(), [Duplicate, Stored, Conflict, Duplicate, Stored, Duplicate]);
-    assert_eq!(store.append(&mixed).await.unwrap(), [Duplicate, Duplicate, Conflict, Duplicate, Duplicate, Duplicate]);
-    assert_eq!(store.append(&[entry(stream, 99, b"x")]).await.unwrap(), [Stored]);
+    assert_eq!(store.append(&mixed).await.unwrap().1, [Duplicate, Stored, Conflict, Duplicate, Stored, Duplicate]);
+    assert_eq!(
+        store.append(&mixed).await.unwrap().1,
+        [Duplicate, Duplicate, Conflict, Duplicate, Duplicate, Duplicate]
+    );
+    assert_eq!(store.append(&[entry(stream, 99, b"x")]).await.unwrap().1, [Stored]);
     assert_eq!(store.sequences(stream).await.unwrap(), [(0, 40), (99, 99)]);
     assert_eq!(store.sequences_in(stream, &[(39, 50), (90, 99)]).await.unwrap().len(), 3);
     assert!(store.sequences_in(stream, &[]).await.unwrap().is_empty());

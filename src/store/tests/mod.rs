@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::{Checkpoint, Commit, KnownClock, Lease, NewEntry, StreamId, StreamKey, Together};
-use crate::id::{DeviceKey, StreamName};
-use crate::store::fixture::{observation, tenant};
+use super::{Checkpoint, Commit, Joint, KnownClock, Lease, NewEntry, Statement, StreamId, StreamKey};
+use crate::id::{DeviceKey, StreamName, TenantId};
+use crate::resource::Resource;
+use crate::store::fixture::{observation, resource, tenant};
 use crate::time::{DeviceTime, Instant};
 
 fn key(device: &str, name: &str) -> StreamKey {
@@ -33,8 +34,21 @@ fn entry(stream: StreamId, sequence: u64, packet: &[u8]) -> NewEntry {
     }
 }
 
-/// Nothing comes of several streams together.
-const ALONE: Together<'static> = &|_, _| Vec::new();
+/// Nothing comes of several streams together but a device, which has what all of them say of it.
+struct Alone;
+const ALONE: &dyn Joint = &Alone;
+
+impl Joint for Alone {
+    fn together(&self, _: &TenantId, _: &[Vec<u8>]) -> Vec<Resource> {
+        Vec::new()
+    }
+
+    fn device(&self, _: &TenantId, statement: &Statement, all: &[Vec<u8>]) -> Resource {
+        let said: Vec<_> = all.iter().map(|body| String::from_utf8_lossy(body)).collect();
+        let body = format!(r#","status":"active","lotNumber":"{}""#, said.join("+"));
+        resource("Device", statement.device.as_str(), &body)
+    }
+}
 
 /// One Observation, and the state after the packet before `sequence`.
 fn commit(lease: Lease, sequence: u64, value: &str) -> Commit {
@@ -46,8 +60,12 @@ fn commit(lease: Lease, sequence: u64, value: &str) -> Commit {
         resources: vec![observation(&id, "p1", &event.to_fhir(), value)],
         contributions: Vec::new(),
         episodes: BTreeSet::new(),
+        statement: None,
+        event,
+        position: sequence.cast_signed(),
+        revision: 1,
         clock: KnownClock::default(),
-        checkpoint: Checkpoint {
+        checkpoint: Some(Checkpoint {
             stream: lease.stream,
             event,
             sequence,
@@ -55,7 +73,7 @@ fn commit(lease: Lease, sequence: u64, value: &str) -> Commit {
             newest: event,
             revision: 1,
             state,
-        },
+        }),
         lease,
     }
 }
