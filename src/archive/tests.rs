@@ -65,7 +65,7 @@ impl Site {
             let received = Instant::parse(at).unwrap().plus(sequence.cast_signed());
             NewEntry { stream, sequence, received, device: DeviceTime(received.0), sha256: Hash::of(&packet).0, packet }
         };
-        self.store.append(&numbers.map(entry).collect::<Vec<_>>()).await.unwrap()
+        self.store.append(&numbers.map(entry).collect::<Vec<_>>()).await.unwrap().1
     }
 
     async fn archive_all(&self) {

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use crate::pipeline::{Parts, Pipeline, Progress};
 use crate::registry::Registry;
 use crate::store::Store;
@@ -20,6 +18,6 @@ pub(crate) async fn pipeline(store: &Store, registry: &Arc<Registry>) -> Pipelin
         workers: 1,
         clock_bound_us: 60_000_000,
     };
-    let (_appended, appended) = watch::channel(0);
-    Pipeline::start(parts, appended).await.unwrap()
+    let (_feeder, feed) = crate::ingest::feed();
+    Pipeline::start(parts, feed).await.unwrap()
 }

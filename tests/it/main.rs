@@ -16,6 +16,7 @@ mod associations;
 mod clock;
 mod episodes;
 mod evaluate;
+mod faults;
 mod fhir;
 mod ingest;
 mod ingest_stream;

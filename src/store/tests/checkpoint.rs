@@ -95,7 +95,7 @@ async fn a_stream_that_goes_on_has_passed_what_it_has_passed() {
     let (tenant, device) = (tenant("a"), DeviceKey::new("d").unwrap());
     store.append(&[entry(lease.stream, 10, b"x")]).await.unwrap();
     let stored = commit(lease, 10, "60");
-    let at = stored.checkpoint.newest;
+    let at = stored.event;
     store.commit(vec![stored], ALONE).await.unwrap();
     assert_eq!(store.unfinished().await.unwrap(), [lease.stream]);
     let behind = async |moment| store.unfinished_before(&tenant, &device, moment).await.unwrap();

@@ -281,7 +281,8 @@ async fn measurements_make_exports_due_once_each_and_intervals_once_in_all() {
     let revision = store.associations(&tenant("a"), &device("d")).await.unwrap().revision;
     let of_episode = |sequence, value: &str| {
         let mut commit = commit(lease, sequence, value);
-        commit.checkpoint.revision = revision;
+        commit.revision = revision;
+        commit.checkpoint.as_mut().unwrap().revision = revision;
         commit.episodes = [id("e1")].into();
         commit
     };
@@ -296,7 +297,7 @@ async fn measurements_make_exports_due_once_each_and_intervals_once_in_all() {
     store.commit(vec![of_episode(60, "60"), of_episode(61, "61")], ALONE).await.unwrap();
     assert_eq!((times("each").await.len(), times("hourly").await), (4, vec!["1".to_owned()]));
     let mut amended = of_episode(61, "62");
-    amended.checkpoint.position = 99;
+    amended.position = 99;
     let mut of_none = of_episode(62, "60");
     of_none.episodes.clear();
     store.commit(vec![amended, of_none], ALONE).await.unwrap();

@@ -52,7 +52,12 @@ impl Cluster {
 
     /// Stops it as a crash does.
     pub(crate) fn crash(&self) {
-        cluster(&["stop", self.directory.path().to_str().unwrap(), "immediate"]);
+        self.stop("immediate");
+    }
+
+    /// Stops it in one of PostgreSQL's modes.
+    pub(crate) fn stop(&self, mode: &str) {
+        cluster(&["stop", self.directory.path().to_str().unwrap(), mode]);
     }
 
     /// Starts it again where it was.

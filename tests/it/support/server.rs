@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -117,6 +118,15 @@ impl Server {
         Self::start_at(self.place.clone())
     }
 
+    /// Starts a process on this server's data, while its own is gone, and kills it after a while: before it serves, or
+    /// right after.
+    pub(crate) fn start_and_kill(&self, after: Duration) {
+        let mut process = self.place.serve(&self.place.data.path().join("killed.log"));
+        std::thread::sleep(after);
+        let _ = process.kill();
+        let _ = process.wait();
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&self) {
         let mut process = self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -139,6 +149,18 @@ impl Server {
         Client::new(&self.address, &before.key)
     }
 
+    /// A key for everything in the default tenant of a server that was not started here.
+    pub(crate) fn key(data: &Path, database: &str) -> String {
+        let arguments = vec!["--data".into(), data.into(), "--database".into(), database.into()];
+        admin(&["key", "create", "--sandbox", "--tenant", "default"], arguments)
+    }
+
+    /// The URL of its database.
+    pub(crate) fn url(&self) -> String {
+        let file = || format!("sqlite:{}", self.place.data.path().join("afferent.db").display());
+        self.place.database.clone().unwrap_or_else(file)
+    }
+
     /// What it wrote about its work.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.place.log()).unwrap()
@@ -157,14 +179,7 @@ impl Server {
 
     fn start_at(place: Place) -> Self {
         let log = place.log();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_afferent"));
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(place.arguments());
-        if let Some(registry) = &place.registry {
-            command.arg("--registry").arg(registry);
-        }
-        command.envs(place.environment.iter().cloned());
-        command.env("NO_COLOR", "1").env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null());
-        let mut process = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let mut process = place.serve(&log);
         let address = eventually("the server to serve", || {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
             let gone = process.try_wait().unwrap();
@@ -208,6 +223,18 @@ impl Place {
         command.arg("admin").args(arguments).args(self.arguments()).output().unwrap()
     }
 
+    /// Starts a process.
+    fn serve(&self, log: &Path) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_afferent"));
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(self.arguments());
+        if let Some(registry) = &self.registry {
+            command.arg("--registry").arg(registry);
+        }
+        command.envs(self.environment.iter().cloned());
+        command.env("NO_COLOR", "1").env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(File::create(log).unwrap()).spawn().unwrap()
+    }
+
     /// Runs `afferent admin …` on this data; gives what it prints.
     #[track_caller]
     fn admin(&self, arguments: &[&str]) -> String {
@@ -215,4 +242,13 @@ impl Place {
         assert!(output.status.success(), "admin {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
+}
+
+/// Runs `afferent admin …`; gives what it prints.
+#[track_caller]
+fn admin(arguments: &[&str], place: Vec<OsString>) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_afferent"));
+    let output = command.arg("admin").args(arguments).args(place).output().unwrap();
+    assert!(output.status.success(), "admin {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
