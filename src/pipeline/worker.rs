@@ -126,6 +126,10 @@ impl Worker {
     /// What there is to do now: packets first. None when the server stops; then the journal still has what was not stored.
     fn next(&self, queue: &mut mpsc::Receiver<Work>) -> Option<Next> {
         let (pause, waits) = (self.restless_since.map(|since| since + PAUSE), !self.later.is_empty());
+        // However much comes in: what waits has waited long enough.
+        if pause.is_some_and(|due| due <= tokio::time::Instant::now()) {
+            return Some(Next::Pause);
+        }
         if pause.is_none() && !waits {
             return queue.blocking_recv().map(Next::Work);
         }
