@@ -107,8 +107,9 @@ impl Bands {
 
     /// Whether the neighbourhood of a hump this old is still known.
     pub(super) fn remembers(&self, age: u64) -> bool {
-        let needed = age as usize + self.qrs.half() + self.shape_half + self.shifts + self.slope;
-        age < u64::from(u32::MAX) && needed < self.signal.latest().len()
+        let beside = self.qrs.half() + self.shape_half + self.shifts + self.slope;
+        // An age may be as good as infinite: nothing is added to it.
+        age < self.signal.latest().len().saturating_sub(beside) as u64
     }
 
     fn slopes(&self, age: usize) -> Vec<f32> {
