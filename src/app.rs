@@ -91,7 +91,7 @@ impl App {
             auth: auth.clone(),
             store: store.clone(),
             pipeline,
-            clock: SharedClock(clock),
+            clock: SharedClock(Arc::clone(&clock)),
             registry: Arc::clone(&registry),
             episodes,
         };
@@ -102,7 +102,7 @@ impl App {
             .merge(control::router(control_state))
             .merge(rest)
             .merge(console::router())
-            .merge(operations(store.clone(), telemetry))
+            .merge(operations(store.clone(), telemetry, clock))
             .fallback(nothing_here)
             .layer(CompressionLayer::new())
             .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
@@ -144,14 +144,18 @@ pub fn problems(registry: &Registry) -> Vec<String> {
 }
 
 /// `/healthz`, `/readyz`, `/metrics`.
-fn operations(store: Store, telemetry: Telemetry) -> Router {
+fn operations(store: Store, telemetry: Telemetry, clock: Arc<dyn Clock>) -> Router {
     let ready = |State(store): State<Store>| async move {
         match store.last_position().await {
             Ok(_) => (StatusCode::OK, "ready\n"),
             Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "database cannot be reached\n"),
         }
     };
-    let metrics = move || async move {
+    let metrics = move |State(store): State<Store>| async move {
+        // While the database is away the age stays what it was.
+        if let Ok(oldest) = store.oldest_orphan().await {
+            telemetry.orphan_age(oldest.map_or(0, |oldest| clock.now().seconds_since(oldest).max(0.0) as i64));
+        }
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         ([(header::CONTENT_TYPE, kind)], telemetry.text()).into_response()
     };

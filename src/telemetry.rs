@@ -25,6 +25,7 @@ pub struct Telemetry {
     quarantined: Counter,
     rewinds: Counter,
     orphans: Gauge,
+    orphan_age: Gauge,
     pending: Gauge,
     created: Counter,
     updated: Counter,
@@ -54,7 +55,9 @@ impl Default for Telemetry {
         let archived_bytes = counter("archive_bytes", "Bytes of archived blocks");
         let refused = Family::<Reason, Counter>::default();
         registry.register("requests_refused", "Ingest requests refused, by reason", refused.clone());
-        let (orphans, pending) = (Gauge::default(), Gauge::default());
+        let (orphans, orphan_age, pending) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let age = "Seconds the oldest packet of a device that was never with anybody has waited";
+        registry.register("orphan_age_seconds", age, orphan_age.clone());
         registry.register("streams_orphaned", "Streams waiting for their device to be on a patient", orphans.clone());
         registry.register("packets_pending", "Durable packets not yet processed", pending.clone());
         let archive_backlog = Gauge::default();
@@ -68,6 +71,7 @@ impl Default for Telemetry {
             quarantined,
             rewinds,
             orphans,
+            orphan_age,
             pending,
             created,
             updated,
@@ -105,6 +109,11 @@ impl Telemetry {
     /// Streams without a patient, more or fewer.
     pub fn orphans(&self, change: i64) {
         self.orphans.inc_by(change);
+    }
+
+    /// How many seconds the oldest packet without anybody to be of has waited.
+    pub fn orphan_age(&self, seconds: i64) {
+        self.orphan_age.set(seconds);
     }
 
     /// Packets waiting.

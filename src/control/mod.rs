@@ -11,6 +11,7 @@ mod episode_devices;
 mod episodes;
 mod lag;
 mod openapi;
+mod orphans;
 mod programs;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,7 @@ fn documented() -> OpenApiRouter<ControlState> {
         .routes(routes!(devices::link, devices::read))
         .routes(routes!(associations::replace, associations::read))
         .routes(routes!(lag::lag))
+        .routes(routes!(orphans::list))
         .routes(routes!(programs::put_program, programs::read_program))
         .routes(routes!(programs::list_programs))
         .routes(routes!(programs::put_profile, programs::read_profile))

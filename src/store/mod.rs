@@ -21,6 +21,7 @@ mod index;
 mod journal;
 mod lease;
 mod misplaced;
+mod orphan;
 mod program;
 mod read;
 mod resource;
@@ -51,6 +52,7 @@ pub use error::StoreError;
 pub use index::normalize_reference;
 pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey, Stretch};
 pub use lease::{Holder, Lease};
+pub use orphan::Orphans;
 pub use program::{
     Closing, Count, Counted, Due, EpisodeDevices, ExportTrigger, Opening, Page, Project, Refusal, Shown, TriggerKey,
     TriggerState, Waiting, Written,

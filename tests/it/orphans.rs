@@ -1,6 +1,8 @@
 //! Packets of a device nobody knows yet are taken, held, and flow once it is on a patient.
 
-use crate::support::{Server, own_code, scalar};
+use serde_json::{Value, json};
+
+use crate::support::{Server, own_code, scalar, time};
 
 #[test]
 fn packets_wait_for_their_device() {
@@ -24,6 +26,33 @@ fn packets_wait_for_their_device() {
     client.link_device("stray-1", "p1").expect(200);
     client.settle();
     assert_eq!(client.search("Observation?patient=p1").len(), 6);
+}
+
+#[test]
+fn what_waits_is_told_with_its_age() {
+    let server = Server::start();
+    let client = server.client();
+    let of = |device: &str, numbers: std::ops::RangeInclusive<u64>| -> Vec<Value> {
+        numbers.map(|n| scalar(device, n, "spo2", "%", 95.0)).collect()
+    };
+    client.ingest_all(&of("stray-4", 1..=7));
+    client.link_device("worn-1", "p1").expect(201);
+    client.ingest_all(&of("worn-1", 1..=10));
+    let listed = || client.get("/api/v1/orphans").expect(200).json()["orphans"].as_array().unwrap().clone();
+    let waits = |orphans: &[Value]| -> Vec<(String, i64)> {
+        let one = |o: &Value| (o["device"].as_str().unwrap().to_owned(), o["packets"].as_i64().unwrap());
+        orphans.iter().map(one).collect()
+    };
+    assert_eq!(waits(&listed()), [("stray-4".to_owned(), 7)]);
+    assert!(listed()[0]["age_s"].as_i64().unwrap() < 600);
+    assert!(client.get("/metrics").expect(200).text().contains("afferent_orphan_age_seconds "));
+    // Taken off after the fifth packet: what comes after waits.
+    let until = json!({"associations": [{"patient": "p1", "until": time(5_500_000)}]});
+    client.put("/api/v1/devices/worn-1/associations", &until).expect(200);
+    client.settle();
+    assert_eq!(waits(&listed()), [("stray-4".to_owned(), 7), ("worn-1".to_owned(), 5)]);
+    client.link_device("stray-4", "p1").expect(201);
+    assert_eq!(waits(&listed()), [("worn-1".to_owned(), 5)]);
 }
 
 #[test]
