@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::archive;
+use super::{archive, rederive};
 use crate::auth::NewKey;
 use crate::config::Given;
 use crate::id::TenantId;
@@ -36,6 +36,8 @@ enum Action {
     Key(KeyAction),
     /// The raw archive: verify it, read it, rotate its keys, delete from it.
     Archive(Box<archive::Args>),
+    /// Compute again from raw what is stored, and show what would change.
+    Rederive(Box<rederive::Args>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +62,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let KeyAction::Create { tenant, sandbox, scope } = match args.action {
         Action::Key(action) => action,
         Action::Archive(archive) => return archive.run(given, file).await,
+        Action::Rederive(rederive) => return rederive.run(given.or(file).build()?).await,
     };
     let config = given.or(file).build()?;
     std::fs::create_dir_all(&config.data)?;

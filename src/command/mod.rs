@@ -10,6 +10,7 @@ mod evaluate;
 #[cfg(test)]
 mod fake;
 pub mod load;
+mod rederive;
 pub mod replay;
 mod serve;
 

@@ -15,6 +15,7 @@ mod committer;
 mod holding;
 mod later;
 mod progress;
+mod rederive;
 mod sensor;
 mod tail;
 mod together;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 pub use progress::Progress;
+pub use rederive::{Comparison, Rederivation};
 pub use track::Track;
 
 use crate::id::{DeviceKey, TenantId};

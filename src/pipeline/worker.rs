@@ -18,7 +18,7 @@ use crate::fhir::Element;
 use crate::packet::{PacketError, RawPacket};
 use crate::pipeline::track::Track;
 use crate::projection::{self, Batch, Organization, ProjectionError};
-use crate::registry::ClockKind;
+use crate::registry::{ClockKind, Registry};
 use crate::resource::Resource;
 use crate::session::clock::{Clock, Discipline, Segment};
 use crate::session::{Arrival, Sequencer};
@@ -305,7 +305,7 @@ impl Worker {
         }
         let state = checkpoint.as_ref().map(|c| c.state.as_slice());
         let clock = runtime.block_on(store.clock(stream))?;
-        let clock = self.clock(associations.model.as_deref(), clock);
+        let clock = clock_of(&self.parts.registry, self.parts.clock_bound_us, associations.model.as_deref(), clock);
         let track = Track::resume(&self.parts.registry, &key, associations, state);
         let sequencer = Sequencer::new(checkpoint.as_ref().map(|c| c.sequence));
         let (stated, gave_series) = (Vec::new(), false);
@@ -330,17 +330,6 @@ impl Worker {
             return Ok(self.wind_up(stream));
         }
         Ok(None)
-    }
-
-    /// What is known of a device's clock, or nothing yet.
-    fn clock(&self, model: Option<&str>, known: Option<Vec<u8>>) -> Clock {
-        let row = model.and_then(|model| self.parts.registry.devices.get(model));
-        let discipline = match row.map(|row| row.clock).unwrap_or_default() {
-            ClockKind::Kept => Discipline::Kept { bound_us: self.parts.clock_bound_us },
-            ClockKind::Free => Discipline::Free,
-        };
-        let known = known.and_then(|state| postcard::from_bytes::<Clock>(&state).ok());
-        known.filter(|clock| clock.discipline() == discipline).unwrap_or_else(|| Clock::new(discipline))
     }
 
     /// Brings what waits to an end: packets behind one that has not come, windows of a stretch of time that is over. Should
@@ -548,6 +537,17 @@ enum Taken {
     Gave,
     /// The stream has to go back to an earlier packet, and comes to this one again.
     Again(u64),
+}
+
+/// What is known of a device's clock, or nothing yet.
+pub(super) fn clock_of(registry: &Registry, bound_us: i64, model: Option<&str>, known: Option<Vec<u8>>) -> Clock {
+    let row = model.and_then(|model| registry.devices.get(model));
+    let discipline = match row.map(|row| row.clock).unwrap_or_default() {
+        ClockKind::Kept => Discipline::Kept { bound_us },
+        ClockKind::Free => Discipline::Free,
+    };
+    let known = known.and_then(|state| postcard::from_bytes::<Clock>(&state).ok());
+    known.filter(|clock| clock.discipline() == discipline).unwrap_or_else(|| Clock::new(discipline))
 }
 
 fn known(clock: &Clock) -> KnownClock {

@@ -60,6 +60,21 @@ impl Store {
         Ok(Associations { model, spans: account(&worn, &episodes), encounters, revision })
     }
 
+    /// The devices that are or were part of an episode.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn devices_of(&self, tenant: &TenantId, episode: &EpisodeId) -> Result<Vec<DeviceKey>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT device FROM episode_device WHERE tenant = $1 AND episode = $2 ORDER BY device",
+        )
+        .bind(tenant.as_str())
+        .bind(episode.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| DeviceKey::new(row.try_get::<String, _>(0)?).map_err(damaged)).collect()
+    }
+
     /// Who wore a device when, episodes left aside.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod archive;
 mod association;
 mod checkpoint;
 mod clock;
+mod compare;
 mod contribution;
 pub mod date;
 mod developer_key;
@@ -46,6 +47,7 @@ pub use archive::{
 pub use association::{Associations, EpisodeDevice};
 pub use checkpoint::{Checkpoint, Commit, Committed, Joint};
 pub use clock::KnownClock;
+pub use compare::Change;
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
 pub use error::StoreError;

@@ -2,10 +2,11 @@
 
 use sqlx::Row as _;
 
+use super::resource::whole;
 use super::sql::{Row, Sql};
 use super::table::Table;
 use super::{Store, StoreError};
-use crate::fhir::stored;
+use crate::fhir::{Element, stored};
 use crate::id::{ResourceId, TenantId};
 use crate::time::Instant;
 
@@ -39,6 +40,11 @@ impl Stored {
     /// `Observation/123`.
     pub fn reference(&self) -> String {
         format!("{}/{}", self.kind, self.id)
+    }
+
+    /// The resource as an element, its head left at zero.
+    pub(in crate::store) fn element(&self) -> Result<Element, StoreError> {
+        whole(&self.kind, &self.tail)
     }
 
     /// The resource as FHIR JSON.

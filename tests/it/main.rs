@@ -26,6 +26,7 @@ mod layers;
 mod licences;
 mod orphans;
 mod postgres;
+mod rederive;
 mod registry_row;
 mod replay_mitdb;
 mod together;

@@ -1,0 +1,118 @@
+//! A stream's resources computed again from its first packet, to be compared with what is stored.
+
+use std::sync::Arc;
+
+use super::Track;
+use super::later::draw_strip;
+use super::worker::clock_of;
+use crate::algorithm::PacketSeen;
+use crate::id::{EpisodeId, TenantId};
+use crate::packet::RawPacket;
+use crate::projection::{self, Batch, Organization};
+use crate::registry::Registry;
+use crate::resource::Resource;
+use crate::store::{Change, Store, StoreError, StreamId};
+
+/// Packets in one read.
+const PAGE: i64 = 512;
+
+/// What to compute with.
+#[derive(Debug, Clone)]
+pub struct Rederivation {
+    /// Store.
+    pub store: Store,
+    /// Rows.
+    pub registry: Arc<Registry>,
+    /// Name of the organization that answers for the data.
+    pub organization: String,
+    /// How far a clock that is believed may be off before that is said, in microseconds.
+    pub clock_bound_us: i64,
+    /// Only what is of this episode.
+    pub episode: Option<EpisodeId>,
+    /// Only what this algorithm gave.
+    pub algorithm: Option<String>,
+    /// Whether what differs is stored.
+    pub write: bool,
+}
+
+/// How what was computed compares with what was stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Resources that were stored just so.
+    pub same: usize,
+    /// References of those that were stored otherwise.
+    pub changed: Vec<String>,
+    /// References of those that were not stored.
+    pub new: Vec<String>,
+}
+
+impl Rederivation {
+    /// Computes a stream again. What it gives together with others is left to the pipeline, and so is what is still open.
+    ///
+    /// # Errors
+    /// The store failed; what was written before that stays.
+    pub async fn stream(&self, stream: StreamId) -> Result<Comparison, StoreError> {
+        let key = self.store.stream_key(stream).await?;
+        let associations = self.store.associations(&key.tenant, &key.device).await?;
+        let known = self.store.clock(stream).await?;
+        let clock = clock_of(&self.registry, self.clock_bound_us, associations.model.as_deref(), known);
+        let mut track = Track::resume(&self.registry, &key, associations, None);
+        let until = self.store.last_position().await?;
+        let (mut comparison, mut from) = (Comparison::default(), 0);
+        loop {
+            let page = self.store.read_stream(stream, from, until, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            from = last.sequence + 1;
+            let mut batches = Vec::new();
+            for entry in &page {
+                let seen = PacketSeen { sequence: entry.sequence, sha256: entry.sha256 };
+                let time = clock.read(entry.sequence, entry.device);
+                // What cannot be read was put into quarantine when it was first tried.
+                let Ok(packet) = RawPacket::from_canonical(&entry.packet) else { continue };
+                batches.extend(track.push(&self.registry, &packet, &seen, &time).unwrap_or_default());
+            }
+            self.compare(&key.tenant, batches, &mut comparison).await?;
+        }
+        if track.is_over() {
+            self.compare(&key.tenant, track.open(&self.registry), &mut comparison).await?;
+        }
+        Ok(comparison)
+    }
+
+    async fn compare(
+        &self,
+        tenant: &TenantId,
+        batches: Vec<Batch>,
+        comparison: &mut Comparison,
+    ) -> Result<(), StoreError> {
+        for mut batch in batches {
+            if let Some(algorithm) = &self.algorithm {
+                batch.measured.retain(|m| m.algorithm.as_ref().is_some_and(|a| a.id == *algorithm));
+            }
+            let is_meant = self.episode.is_none() || batch.origin.episode == self.episode;
+            if !is_meant || batch.measured.is_empty() {
+                continue;
+            }
+            let resources = self.resources(&batch);
+            for (resource, change) in resources.iter().zip(self.store.compare(tenant, &resources).await?) {
+                match change {
+                    Change::None => comparison.same += 1,
+                    Change::Update => comparison.changed.push(resource.reference()),
+                    Change::Create => comparison.new.push(resource.reference()),
+                }
+            }
+            if self.write {
+                self.store.put(tenant, resources).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn resources(&self, batch: &Batch) -> Vec<Resource> {
+        let organization = Organization::of(&batch.origin.tenant, &self.organization);
+        let draw =
+            |block: &_, paper, lead: Option<&str>, quality| draw_strip(&self.registry, block, paper, lead, quality);
+        // The rows were checked when they were read.
+        projection::project(batch, &self.registry, &organization, &draw).unwrap_or_default()
+    }
+}
