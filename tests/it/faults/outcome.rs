@@ -40,12 +40,18 @@ pub(super) fn served(client: &Client) -> Resources {
     everything(client).into_iter().map(|(reference, text)| (reference, comparable(&text))).collect()
 }
 
-/// A resource without the number of its version. How it came to be as it is does not matter, so what was amended is final.
+/// A resource without the number of its version. How it came to be as it is does not matter, so what was amended is final,
+/// and why is left out.
 fn comparable(text: &str) -> String {
     const MEMBER: &str = "\"versionId\":\"";
     let (before, rest) = text.split_once(MEMBER).unwrap_or_else(|| panic!("no versionId in {text}"));
     let (_, after) = rest.split_once('"').unwrap();
     let text = format!("{before}{}", after.strip_prefix(',').unwrap_or(after));
+    if text.starts_with("{\"resourceType\":\"Provenance\"") {
+        let (before, rest) = text.split_once(",\"reason\":").or_else(|| text.split_once(",\"activity\":")).unwrap();
+        let (_, after) = rest.split_once(",\"agent\":").unwrap();
+        return format!("{before},\"agent\":{after}");
+    }
     if !text.starts_with("{\"resourceType\":\"Observation\"") {
         return text;
     }
