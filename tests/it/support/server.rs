@@ -57,8 +57,14 @@ impl Server {
     }
 
     /// A server on a database that others may be on too.
+    ///
+    /// They share the archive and its master key, as servers on one database have to.
     pub(crate) fn on(database: &str) -> Self {
-        Self::start_at(Place::new(Some(database.to_owned())))
+        let name: String = database.chars().filter(char::is_ascii_alphanumeric).collect();
+        let archive = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name).display().to_string();
+        let environment =
+            vec![("AFFERENT_ARCHIVE".to_owned(), archive), ("AFFERENT_ARCHIVE_MASTER_KEY".to_owned(), "11".repeat(32))];
+        Self::start_at(Place { environment, ..Place::new(Some(database.to_owned())) })
     }
 
     /// A server on a file of its own, whatever the other tests run on.
