@@ -78,10 +78,16 @@ fn any_order_any_delay_and_any_repetition_end_in_the_same_resources() {
 
 #[test]
 fn what_late_packets_changed_is_amended_and_says_why() {
-    let mut late = packets();
-    let packet = late.remove(70);
-    late.push(packet);
-    let all = outcome(&late);
+    let mut in_time = packets();
+    let late = in_time.remove(70);
+    let server = Server::start();
+    let client = server.client();
+    client.link_device("chest-1", "p1").expect(201);
+    in_time.chunks(BATCH).for_each(|batch| client.ingest_all(batch));
+    client.settle();
+    client.ingest_all(&[late]);
+    client.settle();
+    let all = everything(&client);
     let parsed = |kind: &str| -> Vec<Value> {
         let of_kind = all.iter().filter(|(reference, _)| reference.starts_with(kind));
         of_kind.map(|(_, text)| serde_json::from_str(text).unwrap()).collect()
