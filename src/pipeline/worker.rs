@@ -338,7 +338,7 @@ impl Worker {
     /// Gives the packet the stream has to go back to instead, where that became known on the way.
     fn wind_up(&mut self, stream: StreamId) -> Option<u64> {
         while let Some((_, entry)) = self.live.get_mut(&stream).and_then(|live| live.sequencer.drain()) {
-            if let Taken::Again(first) = self.take(stream, &entry, 0) {
+            if let Some(first) = self.take(stream, &entry, &mut 0) {
                 return Some(first);
             }
         }
@@ -346,7 +346,7 @@ impl Worker {
         let live = self.live.get(&stream)?;
         let newest = live.track.newest()?;
         let batches = if live.track.is_over() { live.track.open(&registry) } else { Vec::new() };
-        let _ = self.give(stream, newest, batches, 0);
+        self.give(stream, newest, batches, &mut 0);
         self.restless.remove(&stream);
         None
     }
@@ -354,13 +354,9 @@ impl Worker {
     /// Processes what is in order; `packets` are done with it. Gives the packet the stream has to go back to, if it has to.
     fn pump(&mut self, stream: StreamId, mut packets: usize) -> Option<u64> {
         while let Some((_, entry)) = self.live.get_mut(&stream).and_then(|live| live.sequencer.next()) {
-            match self.take(stream, &entry, packets) {
-                Taken::Nothing => {}
-                Taken::Gave => packets = 0,
-                Taken::Again(first) => {
-                    self.done(packets);
-                    return Some(first);
-                }
+            if let Some(first) = self.take(stream, &entry, &mut packets) {
+                self.done(packets);
+                return Some(first);
             }
         }
         if self.live.get(&stream).is_some_and(|live| live.sequencer.held() > 0 || live.track.is_over()) {
@@ -371,21 +367,21 @@ impl Worker {
         None
     }
 
-    /// Processes a packet and hands over what it gave, with `packets` that are done with it.
-    fn take(&mut self, stream: StreamId, entry: &Entry, packets: usize) -> Taken {
+    /// Processes a packet and hands over what it gave, with `packets` that are done with it. Gives the packet the stream has
+    /// to go back to instead, if it has to; it comes to this one again then.
+    fn take(&mut self, stream: StreamId, entry: &Entry, packets: &mut usize) -> Option<u64> {
         if let Some(first) = self.tell_the_time(stream, entry) {
-            return Taken::Again(first);
+            return Some(first);
         }
-        let batches = match self.process(stream, entry) {
-            Ok(batches) => batches,
-            Err(error) => {
-                self.set_aside(entry, &error.to_string());
-                return Taken::Nothing;
+        match self.process(stream, entry) {
+            Ok(batches) => {
+                if let Some(event) = batches.last().map(|batch| batch.window.end) {
+                    self.give(stream, event, batches, packets);
+                }
             }
-        };
-        let Some(last) = batches.last() else { return Taken::Nothing };
-        let event = last.window.end;
-        self.give(stream, event, batches, packets).map_or(Taken::Nothing, |()| Taken::Gave)
+            Err(error) => self.set_aside(entry, &error.to_string()),
+        }
+        None
     }
 
     /// Lets a stream's clock see a packet. Gives an earlier packet when its time, and that of all since, is another one now.
@@ -417,15 +413,16 @@ impl Worker {
 
     /// Hands over what a stream gave: values at once, series later, and the state with what comes last, so that it is never
     /// stored before what led to it. Everything before `event` has been given out; `packets` are done with it.
-    fn give(&mut self, stream: StreamId, event: Instant, mut batches: Vec<Batch>, packets: usize) -> Option<()> {
+    fn give(&mut self, stream: StreamId, event: Instant, mut batches: Vec<Batch>, packets: &mut usize) {
         let registry = Arc::clone(&self.parts.registry);
-        let live = self.live.get_mut(&stream)?;
+        let Some(live) = self.live.get_mut(&stream) else { return };
+        let (Some(sequence), Some(newest)) = (live.sequencer.expected(), live.track.newest()) else { return };
         let checkpoint = Checkpoint {
             stream,
             event,
-            sequence: live.sequencer.expected()?,
+            sequence,
             position: live.position,
-            newest: live.track.newest()?,
+            newest,
             revision: live.track.revision(),
             state: live.track.save(),
         };
@@ -434,7 +431,7 @@ impl Worker {
         if let Some(said) = &statement {
             live.stated.clone_from(&said.body);
         }
-        let segment = live.clock.segment(checkpoint.sequence.saturating_sub(1)).filter(|s| s.corrects).cloned();
+        let segment = live.clock.segment(sequence.saturating_sub(1)).filter(|s| s.corrects).cloned();
         let (waits, clock) = (live.gave_series, known(&live.clock));
         let mut soon = Box::new(Commit {
             tenant: live.track.key().tenant.clone(),
@@ -453,17 +450,15 @@ impl Worker {
             self.project(&batches, |batch, organization| projection::values(batch, &registry, organization));
         soon.resources
             .extend(segment.zip(batches.first()).and_then(|(segment, batch)| self.coincident(batch, &segment)));
-        let mut finished = Finished { packets, ..Finished::default() };
-        let state = waits.then(|| Box::new(soon.split_off_state()));
-        if let Some(commit) = state {
-            batches.retain(projection::has_series);
-            let later = Later { finished: std::mem::take(&mut finished), series: Some(Series { batches, commit }) };
+        let finished = Finished { packets: std::mem::take(packets), ..Finished::default() };
+        if !waits {
             self.hand_over(Finished { commit: Some(soon), ..finished });
-            self.put_off(later);
-        } else {
-            self.hand_over(Finished { commit: Some(soon), ..finished });
+            return;
         }
-        Some(())
+        batches.retain(projection::has_series);
+        let commit = Box::new(soon.split_off_state());
+        self.hand_over(Finished { commit: Some(soon), ..Finished::default() });
+        self.put_off(Later { finished, series: Some(Series { batches, commit }) });
     }
 
     fn hand_over(&self, finished: Finished) {
@@ -527,16 +522,6 @@ impl Worker {
         };
         self.runtime.block_on(insist("quarantine failed", || self.parts.store.quarantine(&aside, reason)));
     }
-}
-
-/// What became of a packet.
-enum Taken {
-    /// It completed nothing.
-    Nothing,
-    /// What it completed has been handed over.
-    Gave,
-    /// The stream has to go back to an earlier packet, and comes to this one again.
-    Again(u64),
 }
 
 /// What is known of a device's clock, or nothing yet.

@@ -55,7 +55,7 @@ pub struct Commit {
     pub position: i64,
     /// The revision of the device's associations it was computed by.
     pub revision: i64,
-    /// What is known of the stream's clock.
+    /// What is known of the stream's clock; kept with the state.
     pub clock: KnownClock,
     /// The state after. Without one the stream computes this again when it is taken up from its last checkpoint.
     pub checkpoint: Option<Checkpoint>,
@@ -108,20 +108,18 @@ const KEEP: i64 = 8;
 /// Streams per look-up.
 const STREAMS: usize = 256;
 
-/// Whether a commit was computed by what is known now of whose the device is and of its clock. Takes its clock.
+/// Whether a commit was computed by what is known now of whose the device is and of its clock.
 async fn is_current(tx: &mut Transaction<'_, Any>, commit: &Commit) -> Result<bool, StoreError> {
     let row = sqlx::query(
-        "SELECT MAX(a.revision) FROM stream s JOIN association_change a ON a.tenant = s.tenant \
-         AND a.device = s.device WHERE s.id = $1",
+        "SELECT (SELECT MAX(a.revision) FROM stream s JOIN association_change a ON a.tenant = s.tenant \
+         AND a.device = s.device WHERE s.id = $1), (SELECT c.revision FROM stream_clock c WHERE c.stream = $1)",
     )
     .bind(commit.lease.stream)
     .fetch_one(&mut **tx)
     .await?;
-    let revision = row.try_get::<Option<i64>, _>(0)?;
-    if revision.is_some_and(|revision| commit.revision < revision) {
-        return Ok(false);
-    }
-    clock::set(tx, commit.lease.stream, &commit.clock).await
+    let (revision, clock): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(revision.is_none_or(|known| known <= commit.revision)
+        && clock.is_none_or(|known| known <= commit.clock.revision))
 }
 
 impl Store {
@@ -158,6 +156,7 @@ impl Store {
                 fire(&mut tx, &commit.tenant, &commit.episodes, place).await?;
             }
             let Some(checkpoint) = &commit.checkpoint else { continue };
+            clock::set(&mut tx, checkpoint.stream, &commit.clock).await?;
             // A stream taken back to an earlier point leaves no state from after it.
             sqlx::query("DELETE FROM checkpoint WHERE stream = $1 AND sequence >= $2")
                 .bind(checkpoint.stream)

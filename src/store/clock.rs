@@ -49,21 +49,16 @@ impl Store {
     }
 }
 
-/// Stores a clock as part of `tx`, unless a later revision of it is there; whether it did.
-pub(super) async fn set(
-    tx: &mut Transaction<'_, Any>,
-    stream: StreamId,
-    clock: &KnownClock,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query(
+/// Stores a clock as part of `tx`.
+pub(super) async fn set(tx: &mut Transaction<'_, Any>, stream: StreamId, clock: &KnownClock) -> Result<(), StoreError> {
+    sqlx::query(
         "INSERT INTO stream_clock (stream, revision, state) VALUES ($1, $2, $3) \
-         ON CONFLICT (stream) DO UPDATE SET revision = excluded.revision, state = excluded.state \
-         WHERE stream_clock.revision <= excluded.revision",
+         ON CONFLICT (stream) DO UPDATE SET revision = excluded.revision, state = excluded.state",
     )
     .bind(stream)
     .bind(clock.revision)
     .bind(clock.state.as_slice())
     .execute(&mut **tx)
     .await?;
-    Ok(done.rows_affected() > 0)
+    Ok(())
 }
