@@ -4,7 +4,7 @@ use super::{ALONE, commit, entry, key};
 use crate::id::{DeviceKey, ResourceId, StreamName};
 use crate::store::fixture::{store, tenant};
 use crate::store::search::{Search, Sort};
-use crate::store::{Commit, EpisodeDevice, Lease, Statement, Store};
+use crate::store::{Commit, EpisodeDevice, KnownClock, Lease, Statement, Store};
 
 /// A stream this process may commit to.
 async fn lease(store: &Store) -> Lease {
@@ -104,4 +104,21 @@ async fn a_stream_that_goes_on_has_passed_what_it_has_passed() {
     let part = EpisodeDevice { episode, device: device.clone(), patient, from: at, until: None };
     store.attach(&tenant, &part).await.unwrap();
     assert_eq!(behind(at).await, [lease.stream], "it knows nothing of the episode");
+}
+
+#[tokio::test]
+async fn values_ahead_of_their_state_do_not_have_an_earlier_state_refused() {
+    let (_directory, store) = store().await;
+    let lease = lease(&store).await;
+    // A new segment of the clock begins with the second window, whose values come before the first one's series and state.
+    let mut ahead = commit(lease, 20, "60");
+    (ahead.checkpoint, ahead.clock.revision) = (None, 2);
+    let mut behind = commit(lease, 10, "60");
+    behind.clock.revision = 1;
+    assert_eq!(store.commit(vec![ahead], ALONE).await.unwrap().refused, 0);
+    assert_eq!(store.commit(vec![behind.clone()], ALONE).await.unwrap().refused, 0);
+    // What is said otherwise about packets that have been read is known at once, and refuses what knows less.
+    let known = KnownClock { revision: 3, state: Vec::new() };
+    store.set_clock(lease, &known, 10).await.unwrap();
+    assert_eq!(store.commit(vec![behind], ALONE).await.unwrap().refused, 1);
 }
