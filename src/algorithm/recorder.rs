@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::id::SignalCode;
-use crate::signal::SampleBlock;
+use crate::signal::{Packed, SampleBlock};
 use crate::time::{Instant, Interval, MICROS};
 
 /// The samples of one window. Missing samples in the middle are NaN; missing ones at the ends are left out.
@@ -14,7 +14,7 @@ struct Chunk {
     interval: Interval,
     start: Instant,
     first_index: u64,
-    values: Vec<f32>,
+    values: Packed,
 }
 
 /// Waveform chunks of a stream, cut at the windows of the registry row.
@@ -35,14 +35,13 @@ impl Recorder {
     pub(super) fn push(&mut self, at: Instant, index: u64, values: &[f32]) {
         let interval = Interval::aligned(at, i64::from(self.seconds) * MICROS);
         if self.chunks.back().is_none_or(|c| c.interval != interval) {
-            // Thousands of streams begin a window at once: none takes more room than it has samples for.
-            let values = Vec::new();
+            let values = Packed::default();
             self.chunks.push_back(Chunk { interval, start: at, first_index: index, values });
         }
         let Some(chunk) = self.chunks.back_mut() else { return };
         let expected = (index - chunk.first_index) as usize * self.dimensions;
-        chunk.values.resize(expected.max(chunk.values.len()), f32::NAN);
-        chunk.values.extend_from_slice(values);
+        chunk.values.pad(expected);
+        chunk.values.extend(values);
     }
 
     /// Takes the chunk of a window out.
@@ -54,7 +53,7 @@ impl Recorder {
             start: chunk.start,
             rate_hz: self.rate_hz,
             dimensions: self.dimensions,
-            values: chunk.values,
+            values: chunk.values.to_vec(),
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::committer::Finished;
 use crate::projection::Batch;
 use crate::registry::{Registry, StripPaper};
-use crate::signal::{Quality, SampleBlock};
+use crate::signal::{Packed, Quality, SampleBlock, Value};
 use crate::store::Commit;
 use crate::strip::{self, Caption, Paper, Strip};
 
@@ -19,10 +19,36 @@ pub(super) struct Later {
 /// Series that are not resources yet.
 #[derive(Debug)]
 pub(super) struct Series {
-    /// The series.
-    pub(super) batches: Vec<Batch>,
+    /// The series, without the samples of waveforms.
+    batches: Vec<Batch>,
+    /// Those, in the order they were in: thousands of waveforms wait when windows of thousands of streams close.
+    samples: Vec<Packed>,
     /// Everything else that is stored with them.
     pub(super) commit: Box<Commit>,
+}
+
+impl Series {
+    pub(super) fn new(mut batches: Vec<Batch>, commit: Box<Commit>) -> Self {
+        let blocks = batches.iter_mut().flat_map(blocks);
+        let samples = blocks.map(|block| Packed::from(std::mem::take(&mut block.values).as_slice())).collect();
+        Self { batches, samples, commit }
+    }
+
+    /// The series as they were, and what is stored with them.
+    pub(super) fn into_parts(self) -> (Vec<Batch>, Box<Commit>) {
+        let Self { mut batches, samples, commit } = self;
+        for (block, samples) in batches.iter_mut().flat_map(blocks).zip(samples) {
+            block.values = samples.to_vec();
+        }
+        (batches, commit)
+    }
+}
+
+fn blocks(batch: &mut Batch) -> impl Iterator<Item = &mut SampleBlock> {
+    batch.measured.iter_mut().filter_map(|measured| match &mut measured.value {
+        Value::Samples(block) => Some(block),
+        _ => None,
+    })
 }
 
 /// A strip as PNG; none when it cannot be drawn, which is logged and costs the record its picture only.

@@ -37,9 +37,13 @@ pub struct Stated {
     pub since: Option<Instant>,
 }
 
+/// The form of a state. A state of another form is of no use: what it holds is computed again.
+const FORM: u32 = 1002;
+
 /// What a checkpoint keeps: everything results depend on that the journal before it decided.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct State {
+    form: u32,
     /// Algorithm ids and versions the state belongs to.
     algorithms: Vec<(String, String)>,
     /// Whose the packet before was; `None`: nobody's.
@@ -64,8 +68,8 @@ impl Track {
     pub fn resume(registry: &Registry, key: &StreamKey, associations: Associations, state: Option<&[u8]>) -> Self {
         let algorithms = algorithms(registry);
         let saved: Option<State> = state.and_then(|bytes| postcard::from_bytes(bytes).ok());
-        let state = saved.filter(|s| s.algorithms == algorithms);
-        let state = state.unwrap_or_else(|| State { algorithms, ..State::default() });
+        let state = saved.filter(|s| s.form == FORM && s.algorithms == algorithms);
+        let state = state.unwrap_or_else(|| State { form: FORM, algorithms, ..State::default() });
         Self { key: key.clone(), associations, state }
     }
 

@@ -2,9 +2,11 @@
 
 mod block;
 mod measured;
+mod packed;
 
 pub use block::SampleBlock;
 pub use measured::{AbsentReason, AlgorithmRef, Beat, Measured, PacketRange, Source, Value};
+pub use packed::Packed;
 
 /// Signal quality index in [0, 1]: 1 is a textbook recording, 0 is noise.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize)]
