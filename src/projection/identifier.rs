@@ -5,7 +5,8 @@
 //! UUIDv5 of the business identifier. An algorithm's version is no part of it: a better version amends what an older one said.
 //!
 //! A device that changes patients within a window gives each of them a measurement of their own, so the patient is part
-//! of it. Two sensors that record the same signal at once are two sources, so the device and its stream are part of the episode.
+//! of it. Two sensors that record the same signal at once are two sources, so the device and its stream are part of the
+//! episode; but for a window of a signal a patient has only one of (`sole`), which is the same whoever measured it.
 
 use super::Origin;
 use super::canonical::canonical;
@@ -33,16 +34,6 @@ impl Identity {
         let id = resource_id(tenant, kind, &value);
         Self { value, id }
     }
-}
-
-/// The logical id of the Observation of `signal` over `interval`: what `derivedFrom` names without a look-up.
-pub fn observation_id(
-    origin: &Origin,
-    signal: &SignalCode,
-    interval: Interval,
-    algorithm: Option<&AlgorithmRef>,
-) -> ResourceId {
-    observation(origin, signal, interval, algorithm).id
 }
 
 /// Identity of an Observation.

@@ -23,21 +23,22 @@ mod provenance;
 mod revision;
 mod sampled_data;
 mod served;
+mod sole;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use coincident::coincident_timestamp;
 pub use device::{Sensor, algorithm_id, sensor, sensor_id};
 pub use encounter::{encounter, encounter_id};
 pub use episode_of_care::{episode_of_care, episode_of_care_id};
-pub use identifier::observation_id;
 pub use lineage::{PacketSource, packet_sources};
 pub use organization::Organization;
 pub use patient::stub_patient;
-pub use revision::revised;
+pub use revision::{as_first_computed, revised};
 pub use served::served;
+pub use sole::{Contested, PassedOver, contested, observation_id, with_passed_over};
 
 use serde::{Deserialize, Serialize};
 
@@ -239,11 +240,11 @@ pub fn project(
     organization: &Organization,
     draw: DrawStrip<'_>,
 ) -> Result<Vec<Resource>, ProjectionError> {
-    share(&Context { batch, registry, organization, draw }, |_| true)
+    share(&Context { batch, registry, organization, draw }, |_, _| true)
 }
 
 /// Of the resources of a batch those with single values: few bytes, soon made, and what somebody may be waiting for. Together
-/// with [`series`] they are those of [`project`].
+/// with [`contested`] and [`series`] they are those of [`project`].
 ///
 /// # Errors
 /// As for [`project`].
@@ -252,7 +253,8 @@ pub fn values(
     registry: &Registry,
     organization: &Organization,
 ) -> Result<Vec<Resource>, ProjectionError> {
-    share(&Context { batch, registry, organization, draw: &|_, _, _, _| None }, |measured| !is_series(measured))
+    let context = Context { batch, registry, organization, draw: &|_, _, _, _| None };
+    share(&context, |group, measured| group.sole.is_none() && !is_series(measured))
 }
 
 /// Of the resources of a batch those of waveforms and intervals, with their strips.
@@ -265,7 +267,7 @@ pub fn series(
     organization: &Organization,
     draw: DrawStrip<'_>,
 ) -> Result<Vec<Resource>, ProjectionError> {
-    share(&Context { batch, registry, organization, draw }, is_series)
+    share(&Context { batch, registry, organization, draw }, |_, measured| is_series(measured))
 }
 
 /// Whether a batch has anything for [`series`].
@@ -277,34 +279,55 @@ fn is_series(measured: &[&Measured]) -> bool {
     measured.iter().any(|one| matches!(one.value, signal::Value::Samples(_) | signal::Value::Beats(_)))
 }
 
-/// The resources of those algorithms, or of the device itself, whose measurements are wanted.
-fn share(context: &Context<'_>, wanted: impl Fn(&[&Measured]) -> bool) -> Result<Vec<Resource>, ProjectionError> {
-    let mut of_algorithm: BTreeMap<Option<&AlgorithmRef>, Vec<&Measured>> = BTreeMap::new();
+/// What one Provenance speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Group<'a> {
+    /// Whose work it is; none for the device itself.
+    algorithm: Option<&'a AlgorithmRef>,
+    /// The one measurement in it, where other sources may measure the same.
+    sole: Option<(&'a SignalCode, Interval)>,
+}
+
+impl<'a> Group<'a> {
+    fn of(registry: &Registry, measured: &'a Measured) -> Self {
+        let sole = sole::is_sole(registry, &measured.signal).then_some((&measured.signal, measured.interval));
+        Self { algorithm: measured.algorithm.as_ref(), sole }
+    }
+}
+
+/// The resources of those groups that are wanted.
+fn share(
+    context: &Context<'_>,
+    wanted: impl Fn(&Group<'_>, &[&Measured]) -> bool,
+) -> Result<Vec<Resource>, ProjectionError> {
+    let mut groups: BTreeMap<Group<'_>, Vec<&Measured>> = BTreeMap::new();
     let mut strips = Vec::new();
     for measured in &context.batch.measured {
-        of_algorithm.entry(measured.algorithm.as_ref()).or_default().push(measured);
+        groups.entry(Group::of(context.registry, measured)).or_default().push(measured);
         strips.extend(document_reference::strip(context, measured)?);
     }
-    of_algorithm.retain(|_, measured| wanted(measured));
+    groups.retain(|group, measured| wanted(group, measured));
 
     let mut resources = Vec::new();
-    for algorithm in of_algorithm.keys().flatten() {
+    let algorithms: BTreeSet<&AlgorithmRef> = groups.keys().filter_map(|group| group.algorithm).collect();
+    for algorithm in algorithms {
         resources.push(device::algorithm(context, algorithm)?);
     }
     let mut provenances = Vec::new();
     let mut observations = Vec::new();
-    for (algorithm, measured) in of_algorithm {
+    for (group, measured) in groups {
         let mut targets = Vec::new();
         for one in &measured {
             let observation = observation::observation(context, one, &strips)?;
             targets.push(observation.reference());
             observations.push(observation);
         }
-        for [binary, document] in strips.iter().filter(|s| s.algorithm() == algorithm).filter_map(|s| s.draw(context)) {
+        let shown = strips.iter().filter(|s| group.sole.is_none() && s.algorithm() == group.algorithm);
+        for [binary, document] in shown.filter_map(|s| s.draw(context)) {
             targets.extend([document.reference(), binary.reference()]);
             resources.extend([binary, document]);
         }
-        provenances.push(provenance::provenance(context, algorithm, &measured, &targets));
+        provenances.push(provenance::provenance(context, &group, &measured, &targets));
     }
     resources.extend(observations);
     resources.extend(provenances);

@@ -9,7 +9,7 @@ use super::component::{absent_reason, beats, number, panel};
 use super::document_reference::Strip;
 use super::narrative::narrative;
 use super::sampled_data::sampled_data;
-use super::{Context, ProjectionError, extension, identifier, start};
+use super::{Context, ProjectionError, extension, identifier, sole, start};
 use crate::fhir::datatype::{coded, coding, concept, period, reference};
 use crate::fhir::make::{element, list, object, one, text};
 use crate::fhir::{Element, Value};
@@ -36,7 +36,7 @@ pub(crate) fn observation(
     let origin = &context.batch.origin;
     let row = context.row(&measured.signal)?;
     let interval = context.batch.identified(measured.interval);
-    let identity = identifier::observation(origin, &measured.signal, interval, measured.algorithm.as_ref());
+    let identity = sole::identity(context.registry, origin, &measured.signal, interval, measured.algorithm.as_ref());
     let content = content(row, measured)?;
     let poor = measured.quality.index() < row.quality_threshold;
     let when = measured.interval.end.to_fhir();
@@ -203,7 +203,8 @@ pub(crate) fn source_reference(context: &Context<'_>, source: &Source) -> String
         let origin = origin.to_mut();
         (origin.device, origin.stream) = (device.clone(), stream.clone());
     }
-    let id = identifier::observation_id(&origin, &source.signal, source.interval, source.algorithm.as_ref());
+    let algorithm = source.algorithm.as_ref();
+    let id = sole::observation_id(context.registry, &origin, &source.signal, source.interval, algorithm);
     format!("Observation/{id}")
 }
 

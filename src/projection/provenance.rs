@@ -4,32 +4,33 @@
 //! answers the whole lineage: which packets with which hash, sent by which firmware, through which algorithm version.
 
 use super::canonical::us_core;
+use super::identifier::Identity;
 use super::narrative::narrative;
 use super::observation::source_reference;
-use super::{Context, Origin, extension, identifier, sensor_id, start};
+use super::revision::created;
+use super::{Context, Group, Origin, extension, identifier, sensor_id, sole, start};
 use crate::fhir::datatype::{coded, period, reference};
 use crate::fhir::make::{element, list, object, one, text};
 use crate::fhir::{Element, Value};
 use crate::resource::Resource;
 use crate::signal::{AlgorithmRef, Measured, PacketRange};
+use crate::time::Interval;
 
-const DATA_OPERATION: &str = "http://terminology.hl7.org/CodeSystem/v3-DataOperation";
 const PARTICIPANT: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
 const US_CORE_PARTICIPANT: &str = "http://hl7.org/fhir/us/core/CodeSystem/us-core-provenance-participant-type";
 
-/// The Provenance of `targets`, which `algorithm` (or the device) gave as `measured`.
+/// The Provenance of `targets`, which are what a group `measured`.
 pub(crate) fn provenance(
     context: &Context<'_>,
-    algorithm: Option<&AlgorithmRef>,
+    group: &Group<'_>,
     measured: &[&Measured],
     targets: &[String],
 ) -> Resource {
-    let window = context.batch.window;
+    let algorithm = group.algorithm;
+    let window = group.sole.map_or(context.batch.window, |(_, interval)| interval);
     let mut signals: Vec<&str> = measured.iter().map(|m| m.signal.as_str()).collect();
     signals.dedup();
-    // An algorithm gives a window once, whatever it finds in it; a device may give several signals at one moment.
-    let given = if algorithm.is_some() { String::new() } else { signals.join(" ") };
-    let id = identifier::provenance(&context.batch.origin, context.batch.identified(window), algorithm, &given).id;
+    let id = identity(context, group, window, &signals.join(" ")).id;
     let (from, to) = (window.start.to_fhir(), window.end.to_fhir());
     let by = algorithm.map_or_else(|| "as the device sent it".to_owned(), |a| format!("by {} {}", a.id, a.version));
     let mut body = start("Provenance", &id, Some(us_core("us-core-provenance")));
@@ -38,11 +39,24 @@ pub(crate) fn provenance(
         ("target", list(targets.iter().map(|t| reference(t)).collect())),
         ("occurredPeriod", period(&from, &to)),
         ("recorded", text(to.as_str())),
-        ("activity", Some(Value::Element(coded(DATA_OPERATION, "CREATE", Some("create"))))),
+        ("activity", Some(Value::Element(created()))),
         ("agent", list(agents(context, algorithm))),
         ("entity", list(entities(context, measured))),
     ]));
     Resource { kind: "Provenance".to_owned(), id, element: body }
+}
+
+fn identity(context: &Context<'_>, group: &Group<'_>, window: Interval, signals: &str) -> Identity {
+    let (origin, window) = (&context.batch.origin, context.batch.identified(window));
+    match (group.sole, group.algorithm) {
+        // Whoever measured it.
+        (Some((signal, interval)), _) if sole::is_anybodys(context.registry, signal, interval) => {
+            identifier::provenance(&origin.together(), window, None, signals)
+        }
+        // An algorithm gives a window once, whatever it finds in it; a device may give several signals at one moment.
+        (None, Some(algorithm)) => identifier::provenance(origin, window, Some(algorithm), ""),
+        (_, algorithm) => identifier::provenance(origin, window, algorithm, signals),
+    }
 }
 
 fn agents(context: &Context<'_>, algorithm: Option<&AlgorithmRef>) -> Vec<Element> {

@@ -2,13 +2,16 @@
 //!
 //! An Observation becomes `amended`, which tells readers that it was final before
 //! (<https://hl7.org/fhir/R4/valueset-observation-status.html>); its Provenance says by what: other packets, which is what
-//! late ones make, or another version of the algorithm.
+//! late ones make, another source of the same signal, or another version of the algorithm.
 
 use super::canonical::code_system;
+use super::lineage::packet_sources;
+use super::sole::without_passed_over;
 use crate::fhir::datatype::coded;
 use crate::fhir::make::{element, one, text};
 use crate::fhir::{Element, Value, read};
 
+const DATA_OPERATION: &str = "http://terminology.hl7.org/CodeSystem/v3-DataOperation";
 const REASON: &str = "reason";
 const ACTIVITY: &str = "activity";
 const STATUS: &str = "status";
@@ -23,6 +26,28 @@ pub fn revised(kind: &str, before: &Element, after: &Element) -> Option<Element>
         "Provenance" => updated(before, after),
         _ => after.clone(),
     })
+}
+
+/// A stored resource as it was computed, or would be now if it were new: without what makes it a revision, and without what
+/// it says about other sources.
+#[must_use]
+pub fn as_first_computed(kind: &str, mut stored: Element) -> Element {
+    match kind {
+        "Observation" if status(&stored) == Some("amended") => stored.extend(element([(STATUS, text("final"))])),
+        "Provenance" => {
+            stored = without_passed_over(stored);
+            if stored.shift_remove(REASON).is_some() {
+                stored.extend(element([(ACTIVITY, Some(Value::Element(created())))]));
+            }
+        }
+        _ => {}
+    }
+    stored
+}
+
+/// The activity of what is computed for the first time.
+pub(super) fn created() -> Element {
+    coded(DATA_OPERATION, "CREATE", Some("create"))
 }
 
 /// `before` without what was added to it as a revision.
@@ -49,7 +74,7 @@ fn amended(before: &Element, after: &Element) -> Element {
 fn updated(before: &Element, after: &Element) -> Element {
     let (code, display) = reason(before, after);
     let why = coded(&code_system("revision-reason"), code, Some(display));
-    let operation = coded("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "UPDATE", Some("revise"));
+    let operation = coded(DATA_OPERATION, "UPDATE", Some("revise"));
     let mut revised = Element::with_capacity(after.len() + 1);
     for (name, value) in after {
         if name == ACTIVITY {
@@ -64,7 +89,13 @@ fn updated(before: &Element, after: &Element) -> Element {
 fn reason(before: &Element, after: &Element) -> (&'static str, &'static str) {
     let packets = |provenance| read::strings(provenance, "entity.extension.extension.valueString").join(" ");
     let agents = |provenance| read::strings(provenance, "agent.who.reference").join(" ");
-    if packets(before) != packets(after) {
+    let sources = |provenance| {
+        let streams: Vec<_> = packet_sources(provenance).into_iter().map(|s| (s.device, s.stream)).collect();
+        (streams, read::elements(provenance, "extension"))
+    };
+    if sources(before) != sources(after) {
+        ("source", "Sources weighed anew")
+    } else if packets(before) != packets(after) {
         ("packets", "Computed from other packets")
     } else if agents(before) != agents(after) {
         ("algorithm", "Computed by another version of the algorithm")

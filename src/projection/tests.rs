@@ -5,12 +5,14 @@ use std::path::Path;
 
 use super::fixture::{self, draw, organization};
 use super::{
-    Batch, Origin, ProjectionError, Sensor, has_series, observation_id, project, sensor, series, stub_patient, values,
+    Batch, Origin, PassedOver, ProjectionError, Sensor, as_first_computed, contested, has_series, observation_id,
+    project, sensor, series, stub_patient, values, with_passed_over,
 };
 use crate::fhir::{json, read, stored};
 use crate::id::{DeviceKey, ResourceId, TenantId};
 use crate::registry::Registry;
 use crate::resource::Resource;
+use crate::session::priority::Reason;
 use crate::signal::{Measured, Quality, Value};
 
 fn projected(batch: &Batch) -> Vec<Resource> {
@@ -47,6 +49,16 @@ fn heart_rate_variability() {
 #[test]
 fn pulse_rate_from_a_photoplethysmogram() {
     insta::assert_snapshot!(pretty(&projected(&shortened(fixture::ppg(&Registry::builtin().unwrap())))));
+}
+
+#[test]
+fn a_source_that_was_passed_over() {
+    let registry = Registry::builtin().unwrap();
+    let noted = passed_over(&registry);
+    insta::assert_snapshot!(pretty(std::slice::from_ref(&noted)));
+    let plain = as_first_computed("Provenance", noted.element);
+    let projected = projected(&fixture::in_episode(&registry));
+    assert!(projected.iter().any(|r| r.element == plain));
 }
 
 #[test]
@@ -115,7 +127,8 @@ fn ids_are_apart_within_a_batch_and_between_tenants_devices_and_streams() {
     let count = all.len();
     all.sort();
     all.dedup();
-    assert_eq!(all.len(), count);
+    // But for the heart rate of a minute and its Provenance: a patient has one, whoever measured it.
+    assert_eq!(all.len(), count - 2);
 }
 
 #[test]
@@ -144,7 +157,7 @@ fn every_reference_of_a_recording_resolves() {
         }
     }
     let ecg = fixture::ecg(&registry);
-    let id = observation_id(&ecg.origin, &ecg.measured[0].signal, ecg.measured[0].interval, None);
+    let id = observation_id(&registry, &ecg.origin, &ecg.measured[0].signal, ecg.measured[0].interval, None);
     assert!(all.contains_key(&format!("Observation/{id}")));
 }
 
@@ -166,7 +179,7 @@ fn a_heart_rate_points_at_its_strip_and_its_provenance_at_the_intervals() {
     let registry = Registry::builtin().unwrap();
     let ecg = fixture::ecg(&registry);
     let [_, intervals, rate] = &ecg.measured[..] else { panic!("three measurements") };
-    let id = |m: &Measured| observation_id(&ecg.origin, &m.signal, m.interval, m.algorithm.as_ref());
+    let id = |m: &Measured| observation_id(&registry, &ecg.origin, &m.signal, m.interval, m.algorithm.as_ref());
     let resources = projected(&ecg);
     let find = |id: &ResourceId| &resources.iter().find(|r| &r.id == id).unwrap().element;
     let sources = read::strings(find(&id(rate)), "derivedFrom.reference");
@@ -196,6 +209,10 @@ fn values_and_series_are_all_there_is_and_no_resource_is_both() {
         let later = series(&batch, &registry, &organization(), &draw).unwrap();
         assert_eq!(has_series(&batch), !later.is_empty(), "{name}");
         parts.extend(later);
+        let contested = contested(&batch, &registry, &organization()).unwrap();
+        parts.extend(contested.into_iter().flat_map(|one| one.resources));
+        parts.sort_by_key(Resource::reference);
+        parts.dedup();
         let by_reference = |all: Vec<Resource>| all.into_iter().map(|r| (r.reference(), r)).collect::<BTreeMap<_, _>>();
         let whole = project(&batch, &registry, &organization(), &draw).unwrap();
         assert_eq!(parts.len(), whole.len(), "{name}");
@@ -323,7 +340,22 @@ fn shortened(mut batch: Batch) -> Batch {
 
 fn batches() -> Vec<(String, Vec<Resource>)> {
     let registry = Registry::builtin().unwrap();
-    fixture::everything(&registry).into_iter().map(|(name, batch)| (name, projected(&batch))).collect()
+    let mut all: Vec<_> =
+        fixture::everything(&registry).into_iter().map(|(name, batch)| (name, projected(&batch))).collect();
+    all.push(("passed-over".to_owned(), vec![passed_over(&registry)]));
+    all
+}
+
+/// The Provenance of a heart rate another sensor told as well.
+fn passed_over(registry: &Registry) -> Resource {
+    let batch = fixture::in_episode(registry);
+    let contested = contested(&batch, registry, &organization()).unwrap();
+    let provenance = contested[0].resources.iter().find(|r| r.kind == "Provenance").unwrap();
+    let device = crate::id::resource_id(&batch.origin.tenant, "Device", batch.origin.device.as_str());
+    let source =
+        |quality, reason| PassedOver { device: device.clone(), stream: batch.origin.stream.clone(), quality, reason };
+    let notes = [source(Some(Quality::new(0.6)), Reason::Quality), source(None, Reason::Name)];
+    Resource { element: with_passed_over(&provenance.element, &notes), ..provenance.clone() }
 }
 
 /// Every resource by reference, with the Organization and the Patient.

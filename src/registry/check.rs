@@ -59,6 +59,7 @@ fn check_signal(row: &Signal) -> Result<(), String> {
     has_not(row.kind == Kind::Panel || row.component.is_empty(), "component")?;
     has_not(row.kind == Kind::Classification || row.value.is_empty(), "value")?;
     has_not(row.kind == Kind::SampledData || row.sampled_data.is_none(), "sampled_data")?;
+    has_not(row.kind == Kind::Quantity || !row.sole, "sole")?;
     match row.kind {
         Kind::Quantity => has(row.plausible.is_some(), "plausible")?,
         Kind::Intervals => {

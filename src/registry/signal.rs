@@ -49,6 +49,9 @@ pub struct Signal {
     /// Profile canonicals by target, such as `us-core-6.1.0`.
     #[serde(default)]
     pub profile: BTreeMap<String, String>,
+    /// Whether a patient has only one at a time: of several sources that give it at once, one counts.
+    #[serde(default)]
+    pub sole: bool,
     /// Components of a panel.
     #[serde(default)]
     pub component: Vec<Component>,
