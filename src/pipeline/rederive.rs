@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Track;
+use super::claim::claims;
 use super::later::draw_strip;
 use super::worker::clock_of;
 use crate::algorithm::PacketSeen;
@@ -11,7 +12,7 @@ use crate::packet::RawPacket;
 use crate::projection::{self, Batch, Organization};
 use crate::registry::Registry;
 use crate::resource::Resource;
-use crate::store::{Change, Store, StoreError, StreamId};
+use crate::store::{Change, Claim, Store, StoreError, StreamId};
 
 /// Packets in one read.
 const PAGE: i64 = 512;
@@ -44,6 +45,13 @@ pub struct Comparison {
     pub changed: Vec<String>,
     /// References of those that were not stored.
     pub new: Vec<String>,
+}
+
+impl Comparison {
+    /// How many resources came out otherwise.
+    fn differing(&self) -> usize {
+        self.changed.len() + self.new.len()
+    }
 }
 
 impl Rederivation {
@@ -93,26 +101,33 @@ impl Rederivation {
             if !is_meant || batch.measured.is_empty() {
                 continue;
             }
-            let resources = self.resources(&batch);
-            for (resource, change) in resources.iter().zip(self.store.compare(tenant, &resources).await?) {
+            let (resources, claims) = self.resources(&batch);
+            let all = [resources.clone(), self.store.weigh(tenant, claims.clone()).await?].concat();
+            let before = comparison.differing();
+            for (resource, change) in all.iter().zip(self.store.compare(tenant, &all).await?) {
                 match change {
                     Change::None => comparison.same += 1,
                     Change::Update => comparison.changed.push(resource.reference()),
                     Change::Create => comparison.new.push(resource.reference()),
                 }
             }
-            if self.write {
-                self.store.put(tenant, resources).await?;
+            if self.write && comparison.differing() > before {
+                self.store.put_claims(tenant, resources, claims).await?;
             }
         }
         Ok(())
     }
 
-    fn resources(&self, batch: &Batch) -> Vec<Resource> {
+    /// What a batch gives, and what it gives if other sources do not measure it better.
+    fn resources(&self, batch: &Batch) -> (Vec<Resource>, Vec<Claim>) {
         let organization = Organization::of(&batch.origin.tenant, &self.organization);
         let draw =
             |block: &_, paper, lead: Option<&str>, quality| draw_strip(&self.registry, block, paper, lead, quality);
         // The rows were checked when they were read.
-        projection::project(batch, &self.registry, &organization, &draw).unwrap_or_default()
+        let mut resources = projection::values(batch, &self.registry, &organization).unwrap_or_default();
+        let (claims, others) = claims(&self.registry, batch, &organization).unwrap_or_default();
+        resources.extend(others);
+        resources.extend(projection::series(batch, &self.registry, &organization, &draw).unwrap_or_default());
+        (resources, claims)
     }
 }

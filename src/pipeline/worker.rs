@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::committer::{Commits, Finished, insist};
 use super::later::{Later, Series, draw_strip};
-use super::{Parts, Work, sensor, together};
+use super::{Parts, Work, claim, sensor, together};
 use crate::algorithm::PacketSeen;
 use crate::fhir::Element;
 use crate::packet::{PacketError, RawPacket};
@@ -165,7 +165,8 @@ impl Worker {
     /// Makes what has waited longest.
     fn oldest(&mut self) -> Option<Finished> {
         let Later { mut finished, series } = self.later.pop_front()?;
-        let Some(Series { batches, mut commit }) = series else { return Some(finished) };
+        let Some(series) = series else { return Some(finished) };
+        let (batches, mut commit) = series.into_parts();
         let registry = Arc::clone(&self.parts.registry);
         commit.resources = self.project(&batches, |batch, organization| {
             projection::series(batch, &registry, organization, &|block, paper, lead, quality| {
@@ -437,6 +438,7 @@ impl Worker {
             tenant: live.track.key().tenant.clone(),
             resources: Vec::new(),
             contributions: batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect(),
+            claims: Vec::new(),
             episodes: batches.iter().filter_map(|batch| batch.origin.episode.clone()).collect(),
             statement,
             event,
@@ -448,6 +450,9 @@ impl Worker {
         });
         soon.resources =
             self.project(&batches, |batch, organization| projection::values(batch, &registry, organization));
+        for batch in &batches {
+            self.claim(batch, &mut soon);
+        }
         soon.resources
             .extend(segment.zip(batches.first()).and_then(|(segment, batch)| self.coincident(batch, &segment)));
         let finished = Finished { packets: std::mem::take(packets), ..Finished::default() };
@@ -458,7 +463,7 @@ impl Worker {
         batches.retain(projection::has_series);
         let commit = Box::new(soon.split_off_state());
         self.hand_over(Finished { commit: Some(soon), ..Finished::default() });
-        self.put_off(Later { finished, series: Some(Series { batches, commit }) });
+        self.put_off(Later { finished, series: Some(Series::new(batches, commit)) });
     }
 
     fn hand_over(&self, finished: Finished) {
@@ -485,6 +490,18 @@ impl Worker {
             }
         }
         resources
+    }
+
+    /// Adds what other sources may have measured as well.
+    fn claim(&mut self, batch: &Batch, commit: &mut Commit) {
+        let organization = Organization::of(&batch.origin.tenant, &self.parts.organization);
+        match claim::claims(&self.parts.registry, batch, &organization) {
+            Ok((claims, others)) => {
+                commit.claims.extend(claims);
+                commit.resources.extend(others.into_iter().filter(|r| self.is_news(r, batch)));
+            }
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "batch has no FHIR form"),
+        }
     }
 
     /// What the device's clock showed, if that has not been written just so.

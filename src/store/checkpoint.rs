@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use sqlx::{Any, Row, Transaction};
 
+use super::claim::{self, Claim};
 use super::clock::{self, KnownClock};
 use super::contribution::{self, Contribution};
 use super::journal::StreamId;
@@ -45,6 +46,8 @@ pub struct Commit {
     pub resources: Vec<Resource>,
     /// What the stream has to offer to measurements that need several streams.
     pub contributions: Vec<Contribution>,
+    /// What other sources may have measured as well.
+    pub claims: Vec<Claim>,
     /// The episodes its measurements are of.
     pub episodes: BTreeSet<EpisodeId>,
     /// What the stream says about its device, if that is new.
@@ -71,6 +74,7 @@ impl Commit {
             tenant: self.tenant.clone(),
             resources: Vec::new(),
             contributions: Vec::new(),
+            claims: Vec::new(),
             episodes: self.episodes.clone(),
             statement: None,
             event: self.event,
@@ -143,6 +147,7 @@ impl Store {
                 let present = contribution::present(&mut tx, &commit.tenant, &meeting).await?;
                 resources.extend(joint.together(&commit.tenant, &present));
             }
+            resources.extend(claim::weighed(&mut tx, self.dialect, &commit.tenant, commit.claims).await?);
             if let Some(statement) = &commit.statement {
                 let all = statement::keep(&mut tx, self.dialect, &commit.tenant, statement).await?;
                 resources.push(joint.device(&commit.tenant, statement, &all));

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use sqlx::{Any, Row as _, Transaction};
 
+use super::claim;
 use super::contribution::{self, Meeting};
 use super::date::{DateMatch, Prefix, Span as DateSpan};
 use super::journal::{StreamId, StreamKey};
@@ -43,6 +44,10 @@ impl Store {
             return Ok(false);
         }
         let mut resources = retract::retracted(&mut tx, &key.tenant, targets, &BTreeSet::new()).await?;
+        let place = |patient: &str, episode: Option<&str>, at| is_placed(spans, patient, episode, at);
+        let of = (&key.device, &key.name);
+        let settled = claim::withdraw(&mut tx, self.dialect, &key.tenant, of, from, place).await?;
+        resources.extend(settled.into_resources(&mut tx, &key.tenant).await?);
         for meeting in forget_contributions(&mut tx, key, from, spans).await? {
             let present = contribution::present(&mut tx, &key.tenant, &meeting).await?;
             resources.extend(joint.together(&key.tenant, &present));

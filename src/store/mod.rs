@@ -8,6 +8,7 @@
 mod archive;
 mod association;
 mod checkpoint;
+mod claim;
 mod clock;
 mod compare;
 mod contribution;
@@ -46,6 +47,7 @@ pub use archive::{
 };
 pub use association::{Associations, EpisodeDevice};
 pub use checkpoint::{Checkpoint, Commit, Committed, Joint};
+pub use claim::Claim;
 pub use clock::KnownClock;
 pub use compare::Change;
 pub use contribution::{Contribution, Meeting};

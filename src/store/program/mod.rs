@@ -19,6 +19,7 @@ pub use due::{Count, Counted, Due};
 pub use episode::{Closing, Opening, Project, Shown};
 pub use episode_row::EpisodeDevices;
 pub(in crate::store) use episode_row::encounters;
+pub(in crate::store) use profile::sources_of;
 pub use refusal::Refusal;
 pub(in crate::store) use trigger::fire;
 pub use trigger::{ExportTrigger, TriggerKey, TriggerState, Waiting};

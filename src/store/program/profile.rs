@@ -2,9 +2,10 @@
 
 use sqlx::{Any, Row as _, Transaction};
 
+use super::episode_row::find;
 use super::{Refusal, Written, id};
-use crate::id::{ProfileId, ProgramId, TenantId};
-use crate::program::{Pinned, Spec};
+use crate::id::{EpisodeId, ProfileId, ProgramId, SignalCode, TenantId};
+use crate::program::{Pinned, Source, Spec};
 use crate::store::{Store, StoreError};
 
 impl Store {
@@ -110,6 +111,19 @@ pub(super) async fn spec_in(
         .await?;
     let Some(row) = row else { return Ok(None) };
     serde_json::from_str(&row.try_get::<String, _>(0)?).map(Some).map_err(|_| StoreError::Damaged { what: "spec" })
+}
+
+/// Whose values of a signal count most in an episode, by its profile; nobody's where that says nothing.
+pub(in crate::store) async fn sources_of(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    episode: &EpisodeId,
+    signal: &SignalCode,
+) -> Result<Vec<Source>, StoreError> {
+    let Some(episode) = find(tx, tenant, episode).await? else { return Ok(Vec::new()) };
+    let spec = spec_in(tx, tenant, &episode.program, &episode.profile).await?;
+    let expected = spec.and_then(|spec| spec.signals.into_iter().find(|expected| expected.signal == *signal));
+    Ok(expected.map(|expected| expected.sources).unwrap_or_default())
 }
 
 /// From the columns of a profile version.

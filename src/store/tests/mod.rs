@@ -59,6 +59,7 @@ fn commit(lease: Lease, sequence: u64, value: &str) -> Commit {
         tenant: tenant("a"),
         resources: vec![observation(&id, "p1", &event.to_fhir(), value)],
         contributions: Vec::new(),
+        claims: Vec::new(),
         episodes: BTreeSet::new(),
         statement: None,
         event,

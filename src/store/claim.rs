@@ -1,0 +1,536 @@
+//! What several sources say at once of which a patient has only one: one of them counts, see [`priority`].
+//!
+//! Every source's claim is kept. The resources of the one that counts are in the record, those of the others in their claim,
+//! so that they are at hand when the one that counts is taken back or gets worse. What is given depends on the claims there
+//! are and not on the order they came in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row as _, Transaction};
+
+use super::dialect::Dialect;
+use super::program::sources_of;
+use super::resource::{upsert, whole};
+use super::retract::retracted;
+use super::table::Table;
+use super::{Meeting, Store, StoreError};
+use crate::fhir::stored;
+use crate::id::{DeviceKey, EpisodeId, ResourceId, SignalCode, StreamName, TenantId, resource_id};
+use crate::program::Source;
+use crate::projection::{PassedOver, as_first_computed, with_passed_over};
+use crate::resource::Resource;
+use crate::session::priority::{self, REACH_US};
+use crate::signal::Quality;
+use crate::time::{Instant, Interval, MICROS};
+
+/// How long a claim is kept, counted back from one that comes: longer than any buffer takes to be flushed.
+const KEPT_US: i64 = 14 * 86_400 * MICROS;
+
+/// What a source measured of which a patient has only one.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Of whom, in which episode, and for which window or moment.
+    pub meeting: Meeting,
+    /// What.
+    pub signal: SignalCode,
+    /// Who says so, and how well it was measured.
+    pub source: priority::Claim,
+    /// Its Observation and Provenance.
+    pub resources: Vec<Resource>,
+}
+
+/// What is to be stored after claims were weighed.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    /// Resources of those that count.
+    resources: Vec<Resource>,
+    /// References of what counts no longer.
+    retracted: Vec<String>,
+}
+
+/// What claims are about: they meet when this is the same, and the time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Subject {
+    patient: ResourceId,
+    episode: Option<EpisodeId>,
+    signal: SignalCode,
+}
+
+/// A claim as it is kept.
+struct Kept {
+    interval: Interval,
+    source: priority::Claim,
+    refs: String,
+    /// Whether it is in the record.
+    counts: bool,
+}
+
+/// The form resources have in a claim.
+#[derive(Serialize, Deserialize)]
+struct Body(Vec<(String, String, Vec<u8>)>);
+
+/// Keeps claims; gives what follows.
+async fn settle(
+    tx: &mut Transaction<'_, Any>,
+    dialect: Dialect,
+    tenant: &TenantId,
+    claims: Vec<Claim>,
+) -> Result<Settled, StoreError> {
+    let mut settled = Settled::default();
+    let mut newest: BTreeMap<Subject, Instant> = BTreeMap::new();
+    for claim in claims {
+        let Meeting { patient, episode, window } = claim.meeting;
+        let subject = Subject { patient, episode, signal: claim.signal };
+        if !newest.contains_key(&subject) {
+            lock(tx, dialect, tenant, &subject).await?;
+        }
+        let at = newest.entry(subject.clone()).or_insert(window.end);
+        *at = window.end.max(*at);
+        let mut claims = Claims { tenant, subject, order: None };
+        if claims.is_alone(tx, window, &claim.source).await? {
+            claims.keep(tx, window, &claim.source, &claim.resources, true).await?;
+            settled.resources.extend(claim.resources);
+        } else {
+            claims.put(tx, window, claim.source, claim.resources, &mut settled).await?;
+        }
+    }
+    for (subject, at) in newest {
+        let from = Instant::MIN.max(at.plus(-KEPT_US));
+        let claims = Claims { tenant, subject, order: None };
+        claims.forget_before(tx, from).await?;
+    }
+    Ok(settled)
+}
+
+impl Store {
+    /// What would be stored if claims were weighed against those of other sources.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn weigh(&self, tenant: &TenantId, claims: Vec<Claim>) -> Result<Vec<Resource>, StoreError> {
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.begin().await?;
+        let weighed = weighed(&mut tx, self.dialect, tenant, claims).await?;
+        tx.rollback().await?;
+        Ok(weighed)
+    }
+
+    /// Stores resources, and claims with what follows from them.
+    ///
+    /// # Errors
+    /// The database failed; nothing was stored.
+    pub async fn put_claims(
+        &self,
+        tenant: &TenantId,
+        mut resources: Vec<Resource>,
+        claims: Vec<Claim>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        resources.extend(weighed(&mut tx, self.dialect, tenant, claims).await?);
+        upsert(&mut tx, &self.capability, tenant, resources, self.clock.now()).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Keeps claims; gives the resources that are to be stored for that.
+pub(super) async fn weighed(
+    tx: &mut Transaction<'_, Any>,
+    dialect: Dialect,
+    tenant: &TenantId,
+    claims: Vec<Claim>,
+) -> Result<Vec<Resource>, StoreError> {
+    settle(tx, dialect, tenant, claims).await?.into_resources(tx, tenant).await
+}
+
+impl Settled {
+    /// The resources that are to be stored: what does not count any more was an error.
+    pub(super) async fn into_resources(
+        self,
+        tx: &mut Transaction<'_, Any>,
+        tenant: &TenantId,
+    ) -> Result<Vec<Resource>, StoreError> {
+        let mut resources = retracted(tx, tenant, self.retracted, &BTreeSet::new()).await?;
+        resources.extend(self.resources);
+        Ok(resources)
+    }
+}
+
+/// Forgets claims of a source; gives what follows.
+pub(super) async fn withdraw(
+    tx: &mut Transaction<'_, Any>,
+    dialect: Dialect,
+    tenant: &TenantId,
+    (device, stream): (&DeviceKey, &StreamName),
+    from: Instant,
+    is_placed: impl Fn(&str, Option<&str>, Interval) -> bool,
+) -> Result<Settled, StoreError> {
+    let rows = sqlx::query(
+        "SELECT patient, episode, signal, start_us, end_us FROM claim \
+         WHERE tenant = $1 AND device = $2 AND stream = $3 AND end_us >= $4",
+    )
+    .bind(tenant.as_str())
+    .bind(device.as_str())
+    .bind(stream.as_str())
+    .bind(from.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut settled = Settled::default();
+    for row in rows {
+        let (patient, episode, signal): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let interval = Interval { start: Instant(row.try_get(3)?), end: Instant(row.try_get(4)?) };
+        let named = Some(episode.as_str()).filter(|e| !e.is_empty());
+        if is_placed(&patient, named, interval) {
+            continue;
+        }
+        let subject = Subject {
+            episode: named.map(EpisodeId::new).transpose().map_err(damaged)?,
+            patient: ResourceId::new(patient).map_err(damaged)?,
+            signal: SignalCode::new(signal).map_err(damaged)?,
+        };
+        lock(tx, dialect, tenant, &subject).await?;
+        let mut claims = Claims { tenant, subject, order: None };
+        let mut present = claims.present(tx, interval).await?;
+        let is_own = |k: &Kept| k.interval == interval && k.source.device == *device && k.source.stream == *stream;
+        if let Some(place) = present.iter().position(is_own) {
+            let gone = present.remove(place);
+            claims.delete(tx, &gone).await?;
+        }
+        claims.weigh(tx, interval, present, None, &mut settled).await?;
+    }
+    Ok(settled)
+}
+
+async fn lock(
+    tx: &mut Transaction<'_, Any>,
+    dialect: Dialect,
+    tenant: &TenantId,
+    subject: &Subject,
+) -> Result<(), StoreError> {
+    if let Some(lock) = dialect.meeting() {
+        sqlx::query(lock).bind(format!("{tenant}/{}", subject.patient)).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// The claims of a subject.
+struct Claims<'a> {
+    tenant: &'a TenantId,
+    subject: Subject,
+    /// The profile's order, once it was looked up.
+    order: Option<Vec<Source>>,
+}
+
+impl Claims<'_> {
+    /// The times claims may have that meet one at `interval`: the same window, or the readings around.
+    fn reach(interval: Interval, times: i64) -> (i64, i64) {
+        if interval.start < interval.end {
+            return (interval.end.0, interval.end.0);
+        }
+        (interval.end.0.saturating_sub(times * REACH_US), interval.end.0.saturating_add(times * REACH_US))
+    }
+
+    async fn is_alone(
+        &self,
+        tx: &mut Transaction<'_, Any>,
+        interval: Interval,
+        source: &priority::Claim,
+    ) -> Result<bool, StoreError> {
+        let (from, until) = Self::reach(interval, 1);
+        let row = sqlx::query(
+            "SELECT COUNT(*) FROM claim WHERE tenant = $1 AND patient = $2 AND episode = $3 AND signal = $4 \
+             AND end_us BETWEEN $5 AND $6 AND end_us - start_us = $7 AND NOT (device = $8 AND stream = $9)",
+        )
+        .bind(self.tenant.as_str())
+        .bind(self.subject.patient.as_str())
+        .bind(self.episode())
+        .bind(self.subject.signal.as_str())
+        .bind(from)
+        .bind(until)
+        .bind(interval.end.0 - interval.start.0)
+        .bind(source.device.as_str())
+        .bind(source.stream.as_str())
+        .fetch_one(&mut **tx)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? == 0)
+    }
+
+    /// Puts a claim where there are others.
+    async fn put(
+        &mut self,
+        tx: &mut Transaction<'_, Any>,
+        interval: Interval,
+        source: priority::Claim,
+        resources: Vec<Resource>,
+        settled: &mut Settled,
+    ) -> Result<(), StoreError> {
+        let mut present = self.present(tx, interval).await?;
+        present.retain(|kept| !(kept.interval == interval && kept.source.is_of(&source)));
+        let refs = refs(&resources);
+        // It counted or not: what is in the record by it is the same resource, and is written anew or retracted.
+        present.push(Kept { interval, source, refs, counts: true });
+        self.weigh(tx, interval, present, Some(resources), settled).await
+    }
+
+    /// Decides anew what counts around `interval`. `fresh` are the resources of the last of `present`, which is not kept yet.
+    async fn weigh(
+        &mut self,
+        tx: &mut Transaction<'_, Any>,
+        interval: Interval,
+        present: Vec<Kept>,
+        mut fresh: Option<Vec<Resource>>,
+        settled: &mut Settled,
+    ) -> Result<(), StoreError> {
+        let order = self.order(tx).await?;
+        let counting = if interval.start < interval.end {
+            vec![best(&order, &present)]
+        } else {
+            present.iter().enumerate().map(|(place, kept)| counts(&order, kept, &present).then_some(place)).collect()
+        };
+        let counting: Vec<usize> = counting.into_iter().flatten().collect();
+        let last = present.len().wrapping_sub(1);
+        let (from, until) = Self::reach(interval, 1);
+        for (place, kept) in present.iter().enumerate() {
+            let fresh = if place == last { fresh.take() } else { None };
+            let does_count = counting.contains(&place);
+            let is_window = interval.start < interval.end;
+            // Readings further away only bear on those that are near.
+            let is_near = (from..=until).contains(&kept.interval.end.0);
+            if !is_near || (fresh.is_none() && kept.counts == does_count && !(is_window && does_count)) {
+                continue;
+            }
+            let is_fresh = fresh.is_some();
+            let content = match fresh {
+                Some(resources) => resources,
+                None if kept.counts => self.recorded(tx, kept).await?,
+                None => self.put_aside(tx, kept).await?,
+            };
+            if is_fresh || kept.counts != does_count {
+                self.keep(tx, kept.interval, &kept.source, &content, does_count).await?;
+            }
+            if does_count {
+                let passed_over = if is_window { self.passed_over(&order, &kept.source, &present) } else { Vec::new() };
+                settled.resources.extend(content.into_iter().map(|r| noted(r, &passed_over)));
+            } else if kept.counts && !is_window {
+                let observations = kept.refs.split(' ').filter(|r| r.starts_with("Observation/"));
+                settled.retracted.extend(observations.map(str::to_owned));
+            }
+        }
+        Ok(())
+    }
+
+    fn passed_over(&self, order: &[Source], winner: &priority::Claim, present: &[Kept]) -> Vec<PassedOver> {
+        let others = present.iter().map(|kept| &kept.source).filter(|source| !source.is_of(winner));
+        let note = |source: &priority::Claim| PassedOver {
+            device: resource_id(self.tenant, "Device", source.device.as_str()),
+            stream: source.stream.clone(),
+            quality: source.quality,
+            reason: priority::reason(order, winner, source),
+        };
+        others.map(note).collect()
+    }
+
+    /// Whose claims count most by the episode's profile.
+    async fn order(&mut self, tx: &mut Transaction<'_, Any>) -> Result<Vec<Source>, StoreError> {
+        if self.order.is_none() {
+            let order = match &self.subject.episode {
+                Some(episode) => sources_of(tx, self.tenant, episode, &self.subject.signal).await?,
+                None => Vec::new(),
+            };
+            self.order = Some(order);
+        }
+        Ok(self.order.clone().unwrap_or_default())
+    }
+
+    /// The claims for a window, or those near enough to a reading to bear on what bears on it.
+    async fn present(&self, tx: &mut Transaction<'_, Any>, interval: Interval) -> Result<Vec<Kept>, StoreError> {
+        let (from, until) = Self::reach(interval, 2);
+        let rows = sqlx::query(
+            "SELECT start_us, end_us, device, stream, model, quality, refs, CASE WHEN body IS NULL THEN 1 ELSE 0 END \
+             FROM claim WHERE tenant = $1 AND patient = $2 AND episode = $3 AND signal = $4 \
+             AND end_us BETWEEN $5 AND $6 AND end_us - start_us = $7 ORDER BY end_us, device, stream",
+        )
+        .bind(self.tenant.as_str())
+        .bind(self.subject.patient.as_str())
+        .bind(self.episode())
+        .bind(self.subject.signal.as_str())
+        .bind(from)
+        .bind(until)
+        .bind(interval.end.0 - interval.start.0)
+        .fetch_all(&mut **tx)
+        .await?;
+        rows.iter().map(Kept::from_row).collect()
+    }
+
+    async fn keep(
+        &self,
+        tx: &mut Transaction<'_, Any>,
+        interval: Interval,
+        source: &priority::Claim,
+        resources: &[Resource],
+        counts: bool,
+    ) -> Result<(), StoreError> {
+        let body = if counts { None } else { Some(body(resources)?) };
+        sqlx::query(
+            "INSERT INTO claim (tenant, patient, episode, signal, end_us, start_us, device, stream, model, quality, refs, body) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             ON CONFLICT (tenant, patient, episode, signal, end_us, start_us, device, stream) DO UPDATE SET \
+             model = excluded.model, quality = excluded.quality, refs = excluded.refs, body = excluded.body",
+        )
+        .bind(self.tenant.as_str())
+        .bind(self.subject.patient.as_str())
+        .bind(self.episode())
+        .bind(self.subject.signal.as_str())
+        .bind(interval.end.0)
+        .bind(interval.start.0)
+        .bind(source.device.as_str())
+        .bind(source.stream.as_str())
+        .bind(source.model.as_deref())
+        .bind(thousandths(source.quality))
+        .bind(refs(resources))
+        .bind(body)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// The resources of a claim that counts, as its source gave them.
+    async fn recorded(&self, tx: &mut Transaction<'_, Any>, kept: &Kept) -> Result<Vec<Resource>, StoreError> {
+        let mut resources = Vec::new();
+        for reference in kept.refs.split(' ') {
+            let (kind, id) = reference.split_once('/').ok_or(StoreError::Damaged { what: "claim" })?;
+            let table = Table::of(kind);
+            let mut sql = super::sql::Sql::new("SELECT r.tail FROM ");
+            sql.push(table.name).push(" r WHERE ");
+            table.scope(&mut sql, "r", self.tenant);
+            sql.push(" AND r.id = ").bind(id);
+            let Some(row) = sql.query().fetch_optional(&mut **tx).await? else { continue };
+            let element = as_first_computed(kind, whole(kind, &row.try_get::<Vec<u8>, _>(0)?)?);
+            resources.push(Resource { kind: kind.to_owned(), id: ResourceId::new(id).map_err(damaged)?, element });
+        }
+        Ok(resources)
+    }
+
+    /// The resources of a claim that does not count.
+    async fn put_aside(&self, tx: &mut Transaction<'_, Any>, kept: &Kept) -> Result<Vec<Resource>, StoreError> {
+        let row = sqlx::query(
+            "SELECT body FROM claim WHERE tenant = $1 AND patient = $2 AND episode = $3 AND signal = $4 \
+             AND end_us = $5 AND start_us = $6 AND device = $7 AND stream = $8",
+        )
+        .bind(self.tenant.as_str())
+        .bind(self.subject.patient.as_str())
+        .bind(self.episode())
+        .bind(self.subject.signal.as_str())
+        .bind(kept.interval.end.0)
+        .bind(kept.interval.start.0)
+        .bind(kept.source.device.as_str())
+        .bind(kept.source.stream.as_str())
+        .fetch_one(&mut **tx)
+        .await?;
+        resources(&row.try_get::<Vec<u8>, _>(0)?)
+    }
+
+    async fn delete(&self, tx: &mut Transaction<'_, Any>, kept: &Kept) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM claim WHERE tenant = $1 AND patient = $2 AND episode = $3 AND signal = $4 \
+             AND end_us = $5 AND start_us = $6 AND device = $7 AND stream = $8",
+        )
+        .bind(self.tenant.as_str())
+        .bind(self.subject.patient.as_str())
+        .bind(self.episode())
+        .bind(self.subject.signal.as_str())
+        .bind(kept.interval.end.0)
+        .bind(kept.interval.start.0)
+        .bind(kept.source.device.as_str())
+        .bind(kept.source.stream.as_str())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn forget_before(&self, tx: &mut Transaction<'_, Any>, at: Instant) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM claim WHERE tenant = $1 AND patient = $2 AND episode = $3 AND signal = $4 AND end_us < $5",
+        )
+        .bind(self.tenant.as_str())
+        .bind(self.subject.patient.as_str())
+        .bind(self.episode())
+        .bind(self.subject.signal.as_str())
+        .bind(at.0)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    fn episode(&self) -> &str {
+        self.subject.episode.as_ref().map_or("", EpisodeId::as_str)
+    }
+}
+
+/// The place of the best claim for a window.
+fn best(order: &[Source], present: &[Kept]) -> Option<usize> {
+    let places = present.iter().enumerate();
+    places.min_by(|(_, a), (_, b)| priority::compare(order, &a.source, &b.source)).map(|(place, _)| place)
+}
+
+/// Whether a reading counts.
+fn counts(order: &[Source], kept: &Kept, present: &[Kept]) -> bool {
+    let others: Vec<(Instant, &priority::Claim)> = present.iter().map(|k| (k.interval.end, &k.source)).collect();
+    !priority::is_passed_over(order, (kept.interval.end, &kept.source), &others)
+}
+
+fn noted(resource: Resource, passed_over: &[PassedOver]) -> Resource {
+    if resource.kind != "Provenance" || passed_over.is_empty() {
+        return resource;
+    }
+    Resource { element: with_passed_over(&resource.element, passed_over), ..resource }
+}
+
+impl Kept {
+    fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+        let thousandths: i64 = row.try_get(5)?;
+        Ok(Self {
+            interval: Interval { start: Instant(row.try_get(0)?), end: Instant(row.try_get(1)?) },
+            source: priority::Claim {
+                device: DeviceKey::new(row.try_get::<String, _>(2)?).map_err(damaged)?,
+                stream: StreamName::new(row.try_get::<String, _>(3)?).map_err(damaged)?,
+                model: row.try_get(4)?,
+                quality: (thousandths >= 0).then(|| Quality::new(thousandths as f64 / 1000.0)),
+            },
+            refs: row.try_get(6)?,
+            counts: row.try_get::<i32, _>(7)? == 1,
+        })
+    }
+}
+
+fn thousandths(quality: Option<Quality>) -> i64 {
+    quality.map_or(-1, |quality| (quality.index() * 1000.0).round() as i64)
+}
+
+fn refs(resources: &[Resource]) -> String {
+    resources.iter().map(Resource::reference).collect::<Vec<_>>().join(" ")
+}
+
+fn body(resources: &[Resource]) -> Result<Vec<u8>, StoreError> {
+    let mut kept = Vec::with_capacity(resources.len());
+    for resource in resources {
+        kept.push((resource.kind.clone(), resource.id.to_string(), stored::tail(resource.element.clone())?));
+    }
+    postcard::to_stdvec(&Body(kept)).map_err(damaged)
+}
+
+fn resources(body: &[u8]) -> Result<Vec<Resource>, StoreError> {
+    let Body(kept) = postcard::from_bytes(body).map_err(damaged)?;
+    let resource = |(kind, id, tail): (String, String, Vec<u8>)| {
+        let element = whole(&kind, &tail)?;
+        Ok(Resource { id: ResourceId::new(id).map_err(damaged)?, kind, element })
+    };
+    kept.into_iter().map(resource).collect()
+}
+
+fn damaged<E>(_: E) -> StoreError {
+    StoreError::Damaged { what: "claim" }
+}
