@@ -1,10 +1,8 @@
 //! Who wore a device when: told beforehand or corrected afterwards, the record ends up the same.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
-use crate::support::{Client, Ecg, Server, eventually, everything, time, without_versions};
+use crate::support::{Client, Ecg, Server, eventually, standing, time};
 
 const SECONDS: u32 = 400;
 
@@ -15,20 +13,6 @@ fn packets() -> Vec<Value> {
 fn ingest(client: &Client, packets: &[Value]) {
     packets.chunks(50).for_each(|batch| client.ingest_all(batch));
     client.settle();
-}
-
-/// What stands in the record: all but what was an error, and what only speaks of such.
-fn record(client: &Client) -> BTreeMap<String, Value> {
-    let parsed = |(reference, text): (String, String)| (reference, serde_json::from_str::<Value>(&text).unwrap());
-    let all: BTreeMap<String, Value> =
-        everything(client).into_iter().filter(|(reference, _)| !reference.starts_with("Binary/")).map(parsed).collect();
-    let is_error = |reference: &str| all.get(reference).is_some_and(|r| r["status"] == "entered-in-error");
-    let of_error = |resource: &Value| {
-        let targets = resource["target"].as_array();
-        targets.is_some_and(|all| all.iter().any(|target| is_error(target["reference"].as_str().unwrap())))
-    };
-    let stands = all.iter().filter(|(reference, resource)| !is_error(reference) && !of_error(resource));
-    without_versions(stands.map(|(reference, resource)| (reference.clone(), resource.to_string())).collect())
 }
 
 /// From `a` to `b` after 150 seconds, to nobody at 250, back to `a` at 320.
@@ -65,7 +49,7 @@ fn a_correction_leaves_the_record_that_would_have_been() {
     set_history(&after, &history());
     after.settle();
 
-    let (mut before, mut corrected) = (record(&before), record(&after));
+    let (mut before, mut corrected) = (standing(&before), standing(&after));
     before.retain(|reference, _| reference != "Patient/c");
     corrected.retain(|reference, _| reference != "Patient/c");
     assert_eq!(corrected.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());

@@ -29,4 +29,5 @@ mod postgres;
 mod rederive;
 mod registry_row;
 mod replay_mitdb;
+mod sources;
 mod together;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 pub(crate) use client::{Client, Reply, block_on};
 pub(crate) use ecg::{Ecg, Random};
 pub(crate) use server::Server;
-pub(crate) use walk::{everything, without_versions};
+pub(crate) use walk::{everything, standing, without_versions};
 
 /// The first sample of synthetic recordings, 2026-01-18T14:00:00Z: on a five-minute boundary, so windows are whole.
 const START_US: i64 = 1_768_744_800_000_000;

@@ -45,6 +45,20 @@ pub(crate) fn without_versions(all: BTreeMap<String, String>) -> BTreeMap<String
     all.into_iter().map(strip).collect()
 }
 
+/// What stands in the record, without versions: all but what was an error, and what only speaks of such.
+pub(crate) fn standing(client: &Client) -> BTreeMap<String, Value> {
+    let parsed = |(reference, text): (String, String)| (reference, serde_json::from_str::<Value>(&text).unwrap());
+    let all: BTreeMap<String, Value> =
+        everything(client).into_iter().filter(|(reference, _)| !reference.starts_with("Binary/")).map(parsed).collect();
+    let is_error = |reference: &str| all.get(reference).is_some_and(|r| r["status"] == "entered-in-error");
+    let of_error = |resource: &Value| {
+        let targets = resource["target"].as_array();
+        targets.is_some_and(|all| all.iter().any(|target| is_error(target["reference"].as_str().unwrap())))
+    };
+    let stands = all.iter().filter(|(reference, resource)| !is_error(reference) && !of_error(resource));
+    without_versions(stands.map(|(reference, resource)| (reference.clone(), resource.to_string())).collect())
+}
+
 #[track_caller]
 fn raw(client: &Client, reference: &str) -> String {
     let path = format!("/fhir/R4/{reference}");
