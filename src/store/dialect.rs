@@ -21,7 +21,7 @@ pub(in crate::store) enum Role {
 }
 
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON; \
-    PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
+    PRAGMA cache_size=-16384; PRAGMA mmap_size=33554432; PRAGMA temp_store=MEMORY;";
 
 /// Every statement here is a few look-ups in indexes made for it. So it takes longer to compile than to run; and a plan made
 /// and kept while a table was almost empty must not be to read it from end to end.

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use crate::support::{Client, Random, Server, eventually, scalar};
 
 /// Blocks of a few packets, made at once.
-const SMALL: [(&str, &str); 2] = [("AFFERENT_ARCHIVE_BLOCK_BYTES", "4000"), ("AFFERENT_ARCHIVE_BLOCK_SECONDS", "0")];
+pub(crate) const SMALL: [(&str, &str); 2] =
+    [("AFFERENT_ARCHIVE_BLOCK_BYTES", "4000"), ("AFFERENT_ARCHIVE_BLOCK_SECONDS", "0")];
 
 #[test]
 fn what_was_acknowledged_is_archived_and_what_is_done_to_it_is_named() {
@@ -164,7 +165,7 @@ fn send(client: &Client, device: &str, numbers: std::ops::Range<u64>) {
 
 /// Waits until nothing waits for the archive.
 #[track_caller]
-fn archived(server: &Server) {
+pub(crate) fn archived(server: &Server) {
     eventually("the archive to have everything", || {
         let status = admin(server, &["archive", "status", "--format", "json"]);
         let tenants = status.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["waiting"] == 0);
@@ -174,7 +175,7 @@ fn archived(server: &Server) {
 
 /// `afferent admin archive verify` with nothing to complain about.
 #[track_caller]
-fn verified(server: &Server) -> Value {
+pub(crate) fn verified(server: &Server) -> Value {
     let report: Value = serde_json::from_str(&admin(server, &["archive", "verify", "--format", "json"])).unwrap();
     assert_eq!(report["problems"], json!([]));
     report
@@ -215,7 +216,7 @@ fn blocks(server: &Server, device: &str) -> Vec<PathBuf> {
 }
 
 #[track_caller]
-fn admin(server: &Server, arguments: &[&str]) -> String {
+pub(crate) fn admin(server: &Server, arguments: &[&str]) -> String {
     let output = server.admin(arguments);
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()

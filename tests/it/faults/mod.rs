@@ -3,6 +3,7 @@
 //! `tests/faults` runs them all, on SQLite and on PostgreSQL, as often as `AFFERENT_FAULT_ROUNDS` says, and prints their
 //! lines as a table. Without it they are short.
 
+mod archive;
 mod clock;
 mod client;
 mod disk;
