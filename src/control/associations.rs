@@ -6,9 +6,10 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use super::devices::{invalid, set_worn, unknown};
+use super::devices::{Model, invalid, set_worn, unknown};
 use super::{ControlState, authorize, unavailable};
 use crate::id::{DeviceKey, ResourceId};
+use crate::pipeline::to_the_end;
 use crate::problem::Problem;
 use crate::session::association::{Span, Wearer};
 use crate::time::Instant;
@@ -79,10 +80,9 @@ pub(super) async fn replace(
     let spans = spans_of(&body, state.clock.0.now())?;
     let known = state.store.known_device(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
     known.ok_or_else(unknown)?;
-    if set_worn(&state, &grant, &device, &spans).await? {
-        state.pipeline.reassociate(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
-    }
-    Ok(Json(body_of(&spans)))
+    let answer = body_of(&spans);
+    to_the_end(set_worn(state, grant, device, Model::AsBefore, spans)).await?;
+    Ok(Json(answer))
 }
 
 fn body_of(spans: &[Span]) -> AssociationsBody {

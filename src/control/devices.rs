@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{ControlState, authorize, unavailable};
 use crate::auth::Grant;
 use crate::id::{DeviceKey, ResourceId};
+use crate::pipeline::to_the_end;
 use crate::problem::Problem;
 use crate::session::association::{Span, Wearer};
+use crate::store::Store;
 use crate::time::Instant;
 
 /// The device's state, as it is sent and answered.
@@ -52,17 +54,11 @@ pub(super) async fn link(
     }
     let patient = body.patient.clone().map(ResourceId::new).transpose().map_err(|e| invalid("patient", e))?;
     let known = state.store.known_device(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
-    let is_other_model = known.as_ref() != Some(&body.model);
-    if is_other_model {
-        let model = body.model.as_deref();
-        state.store.know_device(&grant.tenant, &device, model).await.map_err(|e| unavailable(&e))?;
-    }
+    let is_as_before = known.as_ref() == Some(&body.model);
+    let model = if is_as_before { Model::AsBefore } else { Model::Now(body.model.clone()) };
     let worn = state.store.worn(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
     let worn = worn_from(worn, patient, state.clock.0.now());
-    let is_other_wearer = set_worn(&state, &grant, &device, &worn).await?;
-    if is_other_model || is_other_wearer {
-        state.pipeline.reassociate(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
-    }
+    to_the_end(set_worn(state, grant, device, model, worn)).await?;
     let status = if known.is_none() { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(body)).into_response())
 }
@@ -90,18 +86,43 @@ pub(super) async fn read(
     Ok(Json(DeviceBody { model, patient }))
 }
 
-/// Stores who wore a device when, and that these patients exist; whether that changed anything.
+/// What is said of a device's model.
+pub(super) enum Model {
+    /// Nothing new.
+    AsBefore,
+    /// That it is this one, or not known.
+    Now(Option<String>),
+}
+
+/// Stores a device's `model`, if that is another one now, and who wore it when, and has the pipeline act on it.
+///
+/// Once it is begun it has to come to its end: what is stored and nobody was told of would have no effect until the next start.
 pub(super) async fn set_worn(
-    state: &ControlState,
-    grant: &Grant,
-    device: &DeviceKey,
-    worn: &[Span],
-) -> Result<bool, Problem> {
-    for span in worn {
-        let stub = crate::projection::stub_patient(&grant.tenant, &span.wearer.patient, grant.sandbox);
-        state.store.put_if_absent(&grant.tenant, stub).await.map_err(|e| unavailable(&e))?;
+    state: ControlState,
+    grant: Grant,
+    device: DeviceKey,
+    model: Model,
+    worn: Vec<Span>,
+) -> Result<(), Problem> {
+    let is_other_model = matches!(model, Model::Now(_));
+    if let Model::Now(model) = model {
+        state.store.know_device(&grant.tenant, &device, model.as_deref()).await.map_err(|e| unavailable(&e))?;
     }
-    state.store.set_worn(&grant.tenant, device, worn).await.map_err(|e| unavailable(&e))
+    let is_other_wearer = store_worn(&state.store, &grant, &device, &worn).await;
+    if is_other_model || matches!(is_other_wearer, Ok(true)) {
+        state.pipeline.reassociate(&grant.tenant, &device).await;
+    }
+    is_other_wearer.map(drop)
+}
+
+/// Stores who wore a device when; whether that changed anything.
+async fn store_worn(store: &Store, grant: &Grant, device: &DeviceKey, worn: &[Span]) -> Result<bool, Problem> {
+    let tenant = &grant.tenant;
+    for span in worn {
+        let stub = crate::projection::stub_patient(tenant, &span.wearer.patient, grant.sandbox);
+        store.put_if_absent(tenant, stub).await.map_err(|e| unavailable(&e))?;
+    }
+    store.set_worn(tenant, device, worn).await.map_err(|e| unavailable(&e))
 }
 
 /// Who wore a device when, if from `now` on this patient does.

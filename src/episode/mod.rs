@@ -9,20 +9,16 @@ mod samples;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use keeper::Keeper;
 
 use crate::id::{DeviceKey, EpisodeId, TenantId};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, to_the_end};
 use crate::program::Ended;
 use crate::projection::{self, Organization};
 use crate::resource::Resource;
 use crate::store::{Closing, Opening, Shown, Store, StoreError, Written};
 use crate::time::Instant;
-
-/// How long the pipeline is left alone after it could not be told.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Opens and ends episodes, moves devices in and out of them.
 #[derive(Debug, Clone)]
@@ -116,14 +112,10 @@ impl Episodes {
         .await
     }
 
-    /// Has the pipeline take up devices whose associations are changed in the store. It is told until it has heard: what
-    /// is in the store cannot be refused any more.
+    /// Has the pipeline take up devices whose associations are changed in the store.
     async fn reassociate(&self, tenant: &TenantId, devices: &[DeviceKey]) {
         for device in devices {
-            while let Err(error) = self.pipeline.reassociate(tenant, device).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "a device cannot be taken up, trying again");
-                tokio::time::sleep(PAUSE).await;
-            }
+            self.pipeline.reassociate(tenant, device).await;
         }
     }
 
@@ -140,18 +132,6 @@ impl Episodes {
                 .map(|encounter| projection::encounter(tenant, encounter, &episode.patient, shown.of_encounter)),
         );
         resources
-    }
-}
-
-/// Does something to its end, though who asked for it goes away.
-async fn to_the_end<T: Send + 'static>(
-    what: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::spawn(what).await.map_err(tokio::task::JoinError::try_into_panic) {
-        Ok(result) => result,
-        Err(Ok(panic)) => std::panic::resume_unwind(panic),
-        // Only the end of the server ends it early.
-        Err(Err(_)) => std::future::pending().await,
     }
 }
 

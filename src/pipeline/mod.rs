@@ -19,6 +19,7 @@ mod progress;
 mod rederive;
 mod sensor;
 mod tail;
+mod to_the_end;
 mod together;
 mod track;
 mod worker;
@@ -29,7 +30,10 @@ use tokio::sync::{Notify, mpsc};
 
 pub use progress::Progress;
 pub use rederive::{Comparison, Rederivation};
+pub use to_the_end::to_the_end;
 pub use track::Track;
+
+use committer::insist;
 
 use crate::id::{DeviceKey, TenantId};
 use crate::ingest::Feed;
@@ -105,11 +109,13 @@ impl Pipeline {
         Ok(Self { workers, store, progress: parts.progress, freed })
     }
 
-    /// Takes up the streams of a device whose association changed.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn reassociate(&self, tenant: &TenantId, device: &DeviceKey) -> Result<(), StoreError> {
+    /// Takes up the streams of a device whose associations are changed in the store. Tries until it has: what is in the store
+    /// cannot be refused any more.
+    pub async fn reassociate(&self, tenant: &TenantId, device: &DeviceKey) {
+        insist("a device cannot be taken up", || self.try_reassociate(tenant, device)).await;
+    }
+
+    async fn try_reassociate(&self, tenant: &TenantId, device: &DeviceKey) -> Result<(), StoreError> {
         let streams = self.store.streams_of(tenant, device).await?;
         if self.store.is_shared() {
             self.store.free(&streams).await?;

@@ -21,7 +21,7 @@ pub(in crate::store) enum Role {
 }
 
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON; \
-    PRAGMA cache_size=-16384; PRAGMA mmap_size=33554432; PRAGMA temp_store=MEMORY;";
+    PRAGMA mmap_size=33554432; PRAGMA temp_store=MEMORY;";
 
 /// Every statement here is a few look-ups in indexes made for it. So it takes longer to compile than to run; and a plan made
 /// and kept while a table was almost empty must not be to read it from end to end.
@@ -79,8 +79,8 @@ impl Dialect {
     /// Both write what was committed to the disk before they say so: an acknowledged packet is never lost.
     pub(in crate::store) fn settings(self, role: Role) -> &'static [&'static str] {
         match (self, role) {
-            (Self::Sqlite, Role::Write) => &[SQLITE_SETTINGS, "PRAGMA synchronous=FULL"],
-            (Self::Sqlite, Role::Read) => &[SQLITE_SETTINGS, "PRAGMA query_only=ON"],
+            (Self::Sqlite, Role::Write) => &[SQLITE_SETTINGS, "PRAGMA cache_size=-16384; PRAGMA synchronous=FULL"],
+            (Self::Sqlite, Role::Read) => &[SQLITE_SETTINGS, "PRAGMA cache_size=-4096; PRAGMA query_only=ON"],
             // A process that hangs in a transaction must not keep others from its streams for long.
             (Self::Postgres, Role::Write) => {
                 &[POSTGRES_SETTINGS, "SET synchronous_commit = on", "SET idle_in_transaction_session_timeout = '30s'"]
