@@ -5,6 +5,8 @@
 //! search parameter's order in its file is its rank: from the one that narrows most to the one that narrows least.
 
 mod conformance;
+mod parameter;
+mod path;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,12 +15,17 @@ use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 pub use conformance::Conformance;
+pub use parameter::{Column, Parameter, ParameterType};
+pub use path::{InvalidPath, Path};
 
 /// The newest `format_version` this code reads.
 const FORMAT_VERSION: u32 = 1;
 
-/// The file whose parameters every searchable type has.
+/// The file whose parameters every searchable type has, and whose interactions are those of the whole system.
 const COMMON: &str = "Resource";
+
+/// As many as there are bits for which of them a resource has values of, the common ones left out.
+const MOST_PARAMETERS: usize = 56;
 
 static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/capability");
 
@@ -26,6 +33,8 @@ static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/capability");
 #[derive(Debug, Clone, Default)]
 pub struct Capability {
     resources: BTreeMap<String, ResourceRow>,
+    /// Interactions on the whole system.
+    pub system: Vec<Interaction>,
 }
 
 /// One file of `capability/`.
@@ -46,6 +55,15 @@ pub struct ResourceRow {
     pub profiles: Vec<String>,
     /// A note for the CapabilityStatement.
     pub documentation: Option<String>,
+    /// Whether there are so many that no search may go through all of them.
+    #[serde(default)]
+    pub many: bool,
+    /// The elements every resource of the type has, choices as `value[x]`.
+    #[serde(default)]
+    pub mandatory: Vec<String>,
+    /// Paths of the elements of a summary, choices as `value[x]`.
+    #[serde(default)]
+    pub summary: Vec<String>,
     /// Search parameters, the most selective first; the common ones last.
     #[serde(default, rename = "parameter")]
     pub parameters: Vec<Parameter>,
@@ -63,6 +81,8 @@ pub enum Interaction {
     HistoryInstance,
     /// Search in one type.
     SearchType,
+    /// Search over several types.
+    SearchSystem,
 }
 
 impl Interaction {
@@ -73,6 +93,7 @@ impl Interaction {
             Self::Vread => "vread",
             Self::HistoryInstance => "history-instance",
             Self::SearchType => "search-type",
+            Self::SearchSystem => "search-system",
         }
     }
 }
@@ -86,69 +107,6 @@ pub enum Source {
     Store,
     /// Generated from the registry, the same for every tenant.
     Conformance,
-}
-
-/// A search parameter.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameter {
-    /// Its name in a URL.
-    pub name: String,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub kind: ParameterType,
-    /// Element paths it looks at, names joined by dots, choice types spelled out.
-    pub path: Vec<String>,
-    /// Canonical URL of its SearchParameter.
-    pub definition: String,
-    /// The column it has to itself; otherwise its values are terms.
-    pub column: Option<Column>,
-    /// Resource types a reference may lead to.
-    #[serde(default)]
-    pub target: Vec<String>,
-    /// Whether one value picks out a handful of resources, however many there are.
-    #[serde(default)]
-    pub selective: bool,
-}
-
-/// Type of a search parameter. <https://hl7.org/fhir/R4/search.html#ptypes>
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ParameterType {
-    /// A coded value, an identifier or a boolean.
-    Token,
-    /// A reference to a resource.
-    Reference,
-    /// A point or span of time.
-    Date,
-    /// A URI, compared whole.
-    Uri,
-}
-
-impl ParameterType {
-    /// The code.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Reference => "reference",
-            Self::Date => "date",
-            Self::Uri => "uri",
-        }
-    }
-}
-
-/// A column of its own in every resource table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Column {
-    /// Logical id.
-    Id,
-    /// `meta.lastUpdated`.
-    Updated,
-    /// Who it is about.
-    Subject,
-    /// When it is about.
-    Date,
 }
 
 /// A row that cannot be used.
@@ -186,7 +144,9 @@ impl Capability {
             check(&row)?;
             capability.resources.insert(row.resource.clone(), row);
         }
-        let common = capability.resources.remove(COMMON).map(|row| row.parameters).unwrap_or_default();
+        let common = capability.resources.remove(COMMON);
+        let (common, system) = common.map(|row| (row.parameters, row.interactions)).unwrap_or_default();
+        capability.system = system;
         for row in capability.resources.values_mut() {
             if row.interactions.contains(&Interaction::SearchType) {
                 row.parameters
@@ -215,6 +175,14 @@ impl Capability {
 }
 
 impl ResourceRow {
+    /// The parameters `parameter` stands for: those of its union, or itself.
+    pub fn members<'a>(&'a self, parameter: &'a Parameter) -> Vec<&'a Parameter> {
+        if parameter.union.is_empty() {
+            return vec![parameter];
+        }
+        parameter.union.iter().filter_map(|name| self.parameter(name)).collect()
+    }
+
     /// The search parameter of this name.
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|p| p.name == name)
@@ -241,24 +209,49 @@ fn check(row: &ResourceRow) -> Result<(), CapabilityError> {
     if row.format_version != FORMAT_VERSION {
         return refuse(format!("format_version {} is not {FORMAT_VERSION}", row.format_version));
     }
+    if row.parameters.len() > MOST_PARAMETERS {
+        return refuse(format!("more than {MOST_PARAMETERS} parameters"));
+    }
     for (i, p) in row.parameters.iter().enumerate() {
         if row.parameters.iter().take(i).any(|earlier| earlier.name == p.name) {
             return refuse(format!("parameter {} is listed twice", p.name));
         }
         let fits = match p.column {
-            None => p.kind != ParameterType::Date,
+            None => true,
             Some(Column::Id) => p.kind == ParameterType::Token,
             Some(Column::Updated | Column::Date) => p.kind == ParameterType::Date,
             Some(Column::Subject) => p.kind == ParameterType::Reference,
         };
-        if !fits {
+        if !fits || (p.column.is_some() && p.part.is_some()) {
             return refuse(format!("parameter {}: column does not fit type {}", p.name, p.kind.code()));
         }
-        if p.path.is_empty() || (p.kind == ParameterType::Reference) == p.target.is_empty() {
-            return refuse(format!("parameter {}: path missing, or target and type do not fit", p.name));
+        if (p.kind == ParameterType::Reference) == p.target.is_empty() {
+            return refuse(format!("parameter {}: target and type do not fit", p.name));
+        }
+        if let Err(problem) = check_source(row, p) {
+            return refuse(format!("parameter {}: {problem}", p.name));
         }
     }
     Ok(())
+}
+
+/// Whether a parameter says in one way what it finds, and what it refers to is there.
+fn check_source(row: &ResourceRow, p: &Parameter) -> Result<(), &'static str> {
+    let others: Vec<&Parameter> = p.union.iter().chain(&p.components).filter_map(|name| row.parameter(name)).collect();
+    if others.len() != p.union.len() + p.components.len() {
+        return Err("union or components name a parameter that is not listed");
+    }
+    match (p.path.is_empty(), p.union.is_empty(), p.components.is_empty()) {
+        (false, true, true) if p.kind != ParameterType::Composite => Ok(()),
+        (true, false, true) if others.iter().all(|o| o.kind == p.kind && o.column.is_none() && o.union.is_empty()) => {
+            Ok(())
+        }
+        (true, true, false) if p.kind == ParameterType::Composite => match others.as_slice() {
+            [a, b] if a.part == b.part && a.column.is_none() && !a.path.is_empty() && !b.path.is_empty() => Ok(()),
+            _ => Err("a composite joins two parameters that look at the same part"),
+        },
+        _ => Err("needs either a path, or a union of parameters of its type, or the components of a composite"),
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::auth::NewKey;
 use crate::config::Given;
 use crate::id::TenantId;
+use crate::projection::examples;
 use crate::synthetic::Heart;
 use crate::time::{Clock, DeviceTime, Instant, MICROS, SystemClock};
 
@@ -59,8 +60,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Given { listen: Some(args.listen), data: Some(data.clone()), database: args.database, ..Given::default() };
     let clock = Arc::new(SystemClock);
     let app = App::build(given.build()?, clock).await?;
+    let tenant = TenantId::new("sandbox")?;
+    app.store().put(&tenant, examples()?).await?;
     let url = format!("http://{}", app.address()?);
-    let key = NewKey::for_everything(TenantId::new("sandbox")?, true).create(app.store()).await?;
+    let key = NewKey::for_everything(tenant, true).create(app.store()).await?;
     let server = tokio::spawn(app.serve(stopped()));
     let sender = Sender { client: reqwest::Client::new(), url: url.clone(), key: key.clone() };
     announce(&url, &key, &data);
@@ -85,6 +88,8 @@ Try:
   curl -s {url}/fhir/R4/metadata
   curl -s -H \"Authorization: Bearer $KEY\" \\
     '{url}/fhir/R4/Observation?patient={PATIENT}&code=http://loinc.org|8867-4&_sort=-date&_count=5'
+  curl -s -H \"Authorization: Bearer $KEY\" \\
+    '{url}/fhir/R4/Observation?patient=example&component-code-value-quantity=8480-6$ge16|http://unitsofmeasure.org|kPa'
   curl -s -H \"Authorization: Bearer $KEY\" \\
     '{url}/fhir/R4/Observation?patient={PATIENT}&code=http://loinc.org|8867-4&_sort=-date&_count=50&_include=Observation:device&_revinclude=Provenance:target'
 

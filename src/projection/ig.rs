@@ -39,6 +39,9 @@ pub enum IgError {
         #[source]
         source: ParseError,
     },
+    /// A resource has no id that can be stored.
+    #[error("{}: its id is none", .0.display())]
+    Identity(PathBuf),
     /// A file or the directory cannot be read or written.
     #[error("{}: cannot be read or written", path.display())]
     File {

@@ -9,6 +9,7 @@ mod device;
 mod document_reference;
 mod encounter;
 mod episode_of_care;
+mod example;
 mod extension;
 #[cfg(test)]
 mod fixture;
@@ -33,6 +34,7 @@ pub use coincident::coincident_timestamp;
 pub use device::{Sensor, algorithm_id, sensor, sensor_id};
 pub use encounter::{encounter, encounter_id};
 pub use episode_of_care::{episode_of_care, episode_of_care_id};
+pub use example::examples;
 pub use lineage::{PacketSource, packet_sources};
 pub use organization::Organization;
 pub use patient::stub_patient;

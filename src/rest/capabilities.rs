@@ -75,6 +75,7 @@ fn rest(capability: &Capability) -> Element {
     element([
         ("mode", text("server")),
         ("security", object([("service", one(service)), ("description", text(about))])),
+        ("interaction", list(capability.system.iter().map(|i| element([("code", text(i.code()))])).collect())),
         ("resource", list(capability.resources().map(|row| resource(capability, row)).collect())),
     ])
 }

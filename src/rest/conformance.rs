@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
+use serde::Deserialize;
 
 use super::error::Error;
 use super::extract::{Base, Caller, Format, Handling, Id};
@@ -17,6 +18,7 @@ use crate::auth::Access;
 use crate::capability::Conformance;
 use crate::fhir::bundle::{BundleWriter, SearchMode};
 use crate::fhir::outcome::outcome_json;
+use crate::store::search::TermMatch;
 
 /// All definitions by type and id.
 #[derive(Debug, Default)]
@@ -33,6 +35,62 @@ impl Definitions {
 
     fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Conformance> {
         self.0.values().filter(move |d| d.kind == kind)
+    }
+}
+
+#[derive(Deserialize)]
+struct ValueSet {
+    compose: Compose,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Compose {
+    include: Vec<IncludedCodes>,
+}
+
+/// The codes of a system, all or some; sets made in other ways are not expanded.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IncludedCodes {
+    system: String,
+    #[serde(default)]
+    concept: Vec<Concept>,
+}
+
+#[derive(Deserialize)]
+struct CodeSystem {
+    #[serde(default)]
+    concept: Vec<Concept>,
+}
+
+#[derive(Deserialize)]
+struct Concept {
+    code: String,
+    #[serde(default)]
+    concept: Vec<Concept>,
+}
+
+impl Definitions {
+    /// The codes of one of our value sets, by its canonical URL; none where it is not ours.
+    pub(super) fn codes_of(&self, url: &str) -> Option<Vec<TermMatch>> {
+        let set: ValueSet = self.by_url("ValueSet", url)?;
+        let mut codes = Vec::new();
+        for IncludedCodes { system, mut concept } in set.compose.include {
+            if concept.is_empty() {
+                concept = self.by_url::<CodeSystem>("CodeSystem", &system)?.concept;
+            }
+            while let Some(next) = concept.pop() {
+                codes.push(TermMatch { system: Some(system.clone()), value: next.code });
+                concept.extend(next.concept);
+            }
+        }
+        Some(codes)
+    }
+
+    fn by_url<T: serde::de::DeserializeOwned>(&self, kind: &str, url: &str) -> Option<T> {
+        let definition = self.of_kind(kind).find(|definition| definition.url == url)?;
+        serde_json::from_slice(&definition.json).ok()
     }
 }
 

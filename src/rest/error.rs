@@ -97,9 +97,10 @@ impl Error {
             Self::NotFound(_) | Self::UnknownType(_) | Self::NotSupported(_) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
-            Self::Invalid { .. } | Self::Unsupported(_) | Self::Body | Self::Store(StoreError::TooMany { .. }) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Invalid { .. }
+            | Self::Unsupported(_)
+            | Self::Body
+            | Self::Store(StoreError::TooMany { .. } | StoreError::TooBroad { .. }) => StatusCode::BAD_REQUEST,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -116,7 +117,7 @@ impl Error {
             Self::Invalid { .. } => "value",
             Self::TooLarge => "too-long",
             Self::Body => "structure",
-            Self::Store(StoreError::TooMany { .. }) => "too-costly",
+            Self::Store(StoreError::TooMany { .. } | StoreError::TooBroad { .. }) => "too-costly",
             Self::Denied(Denied::Store(_)) | Self::Store(_) | Self::Damaged => "exception",
             Self::Unsupported(issues) => return issues.clone(),
             _ => "not-supported",
@@ -124,14 +125,16 @@ impl Error {
         // What went wrong inside is for the log, not for the client.
         let details = match self {
             Self::Denied(denied @ (Denied::Missing | Denied::Invalid)) => denied.to_string(),
-            Self::Store(too_many @ StoreError::TooMany { .. }) => too_many.to_string(),
+            Self::Store(too_many @ (StoreError::TooMany { .. } | StoreError::TooBroad { .. })) => too_many.to_string(),
             _ if code == "transient" => "the database cannot be reached for now; try again".to_owned(),
             _ if code == "exception" => "the server failed to answer; the failure is in its log".to_owned(),
             other => other.to_string(),
         };
         let issue = Issue::error(code, details);
         vec![match self {
-            Self::Invalid { parameter, .. } => issue.at(parameter.clone()),
+            Self::Invalid { parameter, .. } | Self::Store(StoreError::TooBroad { parameter, .. }) => {
+                issue.at(parameter.clone())
+            }
             _ => issue,
         }]
     }

@@ -16,8 +16,10 @@ mod parameters;
 mod read;
 mod respond;
 mod router;
+mod search_system;
 mod search_type;
 mod state;
+mod subset;
 #[cfg(test)]
 mod tests;
 mod vread;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, Uri};
-use axum::routing::{any, get, post};
+use axum::routing::{MethodRouter, get, post};
 
 use super::capabilities::Statement;
 use super::error::Error;
 use super::state::{RestState, TypeState};
-use super::{capabilities, conformance, history, read, search_type, vread};
+use super::{capabilities, conformance, history, read, search_system, search_type, vread};
 use crate::auth::Auth;
 use crate::capability::{Capability, CapabilityError, Conformance, Interaction, ParameterType, ResourceRow, Source};
 use crate::fhir::json::WriteError;
@@ -52,7 +52,7 @@ pub fn routers(
     let mut all = canonical_router(state.clone());
     for base in ["/fhir/R4", "/t/{tenant}/fhir/R4"] {
         // Nesting leaves the base with a slash to whoever mounts.
-        let slash = any(no_route).with_state(state.clone());
+        let slash = of_system().fallback(no_route).with_state(state.clone());
         all = all.route(&format!("{base}/"), slash).nest(base, router(state.clone())?);
     }
     Ok(all)
@@ -64,11 +64,18 @@ pub fn routers(
 /// The table lists what nothing handles.
 pub fn router(state: RestState) -> Result<Router, StartError> {
     let mut router: Router<RestState> =
-        Router::new().route("/metadata", get(capabilities::capabilities)).route("/", any(no_route));
+        Router::new().route("/metadata", get(capabilities::capabilities)).route("/", of_system().fallback(no_route));
+    let by_post = post(search_system::search_system_by_post).layer(DefaultBodyLimit::max(SEARCH_BODY));
+    router = router.route("/_search", by_post);
     for row in state.capability.resources() {
         router = router.merge(of_type(&state, row)?);
     }
     Ok(router.method_not_allowed_fallback(no_method).fallback(no_route).with_state(state))
+}
+
+/// What is done to the base URL itself.
+fn of_system() -> MethodRouter<RestState> {
+    get(search_system::search_system)
 }
 
 /// Our definitions where their canonical URLs point.
@@ -110,7 +117,9 @@ fn of_type(state: &RestState, row: &ResourceRow) -> Result<Router<RestState>, St
             (Source::Conformance, Interaction::SearchType) => {
                 router.route(&format!("/{kind}"), get(conformance::search_type))
             }
-            (Source::Conformance, Interaction::Vread | Interaction::HistoryInstance) => router, // refused by check_row
+            // Refused by check_row.
+            (Source::Conformance, Interaction::Vread | Interaction::HistoryInstance)
+            | (_, Interaction::SearchSystem) => router,
         };
     }
     Ok(router.with_state(TypeState { rest: state.clone(), row: Arc::new(row.clone()) }))
@@ -126,17 +135,18 @@ pub fn check() -> Result<(), StartError> {
     capability.resources().try_for_each(check_row)
 }
 
-/// Definitions of ours have no versions. URIs are compared among them only, everything else among stored resources only,
-/// `_id` in both.
+/// Definitions of ours have no versions, and are found by `url` and `_id` alone.
 fn check_row(row: &ResourceRow) -> Result<(), StartError> {
     let refuse = |what: &str| Err(StartError::Unhandled { resource: row.resource.clone(), what: what.to_owned() });
     let versions = row.interactions.iter().find(|i| matches!(i, Interaction::Vread | Interaction::HistoryInstance));
     if let Some(interaction) = versions.filter(|_| row.source == Source::Conformance) {
         return refuse(interaction.code());
     }
-    let unhandled = |p: &&crate::capability::Parameter| match row.source {
-        Source::Store => p.kind == ParameterType::Uri,
-        Source::Conformance => p.kind != ParameterType::Uri && p.name != "_id",
+    if row.interactions.contains(&Interaction::SearchSystem) {
+        return refuse(Interaction::SearchSystem.code());
+    }
+    let unhandled = |p: &&crate::capability::Parameter| {
+        row.source == Source::Conformance && p.kind != ParameterType::Uri && p.name != "_id"
     };
     match row.parameters.iter().find(unhandled) {
         Some(p) => refuse(&p.name),
@@ -159,7 +169,9 @@ async fn no_route(State(state): State<RestState>, method: Method, uri: Uri) -> E
         [] | ["fhir", "R4"] | ["t", _, "fhir", "R4"] if method == Method::POST => {
             Error::NotImplemented("batch and transaction")
         }
-        [] | ["_search"] | ["fhir", "R4"] | ["t", _, "fhir", "R4"] => Error::NotImplemented("search over all types"),
+        [] | ["_search"] | ["fhir", "R4"] | ["t", _, "fhir", "R4"] => {
+            Error::Method { method: method.to_string(), path: "the base URL".to_owned() }
+        }
         ["_history"] => Error::NotImplemented("history of the whole system"),
         _ if last.starts_with('$') => Error::NotSupported(format!("operation {}", plain(last))),
         [kind, ..] if !known(&state.capability, kind) => Error::UnknownType(plain(kind)),

@@ -11,12 +11,13 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::error::Error;
 use super::extract::{Base, Caller, Format, Handling};
-use super::parameters::{Pairs, SearchParameters, link, pairs};
+use super::parameters::{Pairs, SearchParameters, Shape, link, pairs};
 use super::respond;
-use super::state::TypeState;
+use super::state::{RestState, TypeState};
+use super::subset::subset;
 use crate::auth::Access;
 use crate::fhir::bundle::{BundleWriter, SearchMode};
-use crate::fhir::outcome::outcome_json;
+use crate::fhir::outcome::{Issue, outcome_json};
 use crate::store::search::Page;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -46,7 +47,7 @@ pub(super) async fn search_type_by_post(
 }
 
 /// The parameters in a URL and in a form.
-pub(super) struct Form(Pairs);
+pub(super) struct Form(pub(super) Pairs);
 
 impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Error;
@@ -76,31 +77,56 @@ async fn search(
     pairs: Pairs,
 ) -> Result<Response, Error> {
     caller.require(state.kind(), Access::Search)?;
-    let parameters = SearchParameters::parse(&state.rest.capability, &state.row, &base, pairs)?;
+    let parameters = SearchParameters::parse(&state.rest.context(&base), &state.row, pairs)?;
     if handling == Handling::Strict && !parameters.ignored.is_empty() {
         return Err(Error::Unsupported(parameters.refused()));
     }
+    parameters.searched.iter().try_for_each(|kind| caller.require(kind, Access::Search))?;
     let mut page = state.rest.store.search(caller.tenant(), &parameters.search).await?;
     page.included.retain(|resource| caller.may(&resource.kind, Access::Read));
-    Ok(respond::json(StatusCode::OK, bundle(&base, &parameters, &page)))
+    Ok(respond::json(StatusCode::OK, bundle(&state.rest, &base, &parameters, &page)?))
 }
 
-fn bundle(base: &str, parameters: &SearchParameters, page: &Page) -> Vec<u8> {
+fn bundle(state: &RestState, base: &str, parameters: &SearchParameters, page: &Page) -> Result<Vec<u8>, Error> {
     let path = format!("{base}/{}", parameters.search.kind);
     let mut links = vec![("self", link(&path, &parameters.used, parameters.cursor.as_deref()))];
     if let Some(next) = &page.next {
         links.push(("next", link(&path, &parameters.used, Some(&next.encode(&parameters.fingerprint)))));
     }
     let mut bundle = BundleWriter::new("searchset", page.total, &links);
+    push_page(&mut bundle, state, base, &parameters.shape, page)?;
+    push_outcome(&mut bundle, &parameters.ignored);
+    Ok(bundle.finish())
+}
+
+/// Appends what a page holds.
+pub(super) fn push_page(
+    bundle: &mut BundleWriter,
+    state: &RestState,
+    base: &str,
+    shape: &Shape,
+    page: &Page,
+) -> Result<(), Error> {
     for (resources, mode) in [(&page.matches, SearchMode::Match), (&page.included, SearchMode::Include)] {
+        // Elements are named of what is searched for.
+        let shape = match (shape, mode) {
+            (Shape::Elements(_), SearchMode::Include) => &Shape::Whole,
+            (shape, _) => shape,
+        };
         for resource in resources {
-            bundle.search_entry(&format!("{base}/{}", resource.reference()), &resource.json(), mode);
+            let row = state.capability.resource(&resource.kind);
+            let json = subset(resource.json(), row, shape).map_err(|_| Error::Damaged)?;
+            bundle.search_entry(&format!("{base}/{}", resource.reference()), &json, mode);
         }
     }
-    if !parameters.ignored.is_empty() {
-        bundle.search_entry(OUTCOME_URL, &outcome_json(&parameters.ignored), SearchMode::Outcome);
+    Ok(())
+}
+
+/// Appends reports about the search.
+pub(super) fn push_outcome(bundle: &mut BundleWriter, reports: &[Issue]) {
+    if !reports.is_empty() {
+        bundle.search_entry(OUTCOME_URL, &outcome_json(reports), SearchMode::Outcome);
     }
-    bundle.finish()
 }
 
 /// `fullUrl` of the outcome entry: it is nowhere to be read.

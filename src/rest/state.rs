@@ -6,6 +6,7 @@ use axum::extract::FromRef;
 
 use super::capabilities::Statement;
 use super::conformance::Definitions;
+use super::parameters::Context;
 use super::router::StartError;
 use crate::auth::Auth;
 use crate::capability::{Capability, Conformance, ResourceRow};
@@ -38,6 +39,13 @@ impl RestState {
         let statement = Arc::new(Statement::new(&capability)?);
         let definitions = Arc::new(Definitions::new(definitions));
         Ok(Self { store, auth, capability, definitions, statement, public_url: public_url.map(Into::into) })
+    }
+}
+
+impl RestState {
+    /// What the meaning of a search at `base` depends on.
+    pub(super) fn context<'a>(&'a self, base: &'a str) -> Context<'a> {
+        Context { capability: &self.capability, definitions: &self.definitions, base }
     }
 }
 

@@ -116,6 +116,24 @@ pub enum Prefix {
     Ap,
 }
 
+impl Prefix {
+    /// The prefix of `ge2026` and what follows it; without one it is [`Prefix::Eq`].
+    pub fn split(text: &str) -> (Self, &str) {
+        match text.split_at_checked(2) {
+            Some(("eq", rest)) => (Self::Eq, rest),
+            Some(("ne", rest)) => (Self::Ne, rest),
+            Some(("gt", rest)) => (Self::Gt, rest),
+            Some(("lt", rest)) => (Self::Lt, rest),
+            Some(("ge", rest)) => (Self::Ge, rest),
+            Some(("le", rest)) => (Self::Le, rest),
+            Some(("sa", rest)) => (Self::Sa, rest),
+            Some(("eb", rest)) => (Self::Eb, rest),
+            Some(("ap", rest)) => (Self::Ap, rest),
+            _ => (Self::Eq, text),
+        }
+    }
+}
+
 /// A prefix and a span: one value of a date parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateMatch {
@@ -131,18 +149,7 @@ impl DateMatch {
     /// # Errors
     /// The prefix is unknown or the rest is no date.
     pub fn parse(text: &str) -> Result<Self, InvalidDate> {
-        let (prefix, rest) = match text.split_at_checked(2) {
-            Some(("eq", rest)) => (Prefix::Eq, rest),
-            Some(("ne", rest)) => (Prefix::Ne, rest),
-            Some(("gt", rest)) => (Prefix::Gt, rest),
-            Some(("lt", rest)) => (Prefix::Lt, rest),
-            Some(("ge", rest)) => (Prefix::Ge, rest),
-            Some(("le", rest)) => (Prefix::Le, rest),
-            Some(("sa", rest)) => (Prefix::Sa, rest),
-            Some(("eb", rest)) => (Prefix::Eb, rest),
-            Some(("ap", rest)) => (Prefix::Ap, rest),
-            _ => (Prefix::Eq, text),
-        };
+        let (prefix, rest) = Prefix::split(text);
         Ok(Self { prefix, span: Span::parse(rest)? })
     }
 

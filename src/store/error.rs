@@ -29,6 +29,14 @@ pub enum StoreError {
         /// Most it may include.
         most: usize,
     },
+    /// A chain leads over too many resources.
+    #[error("more than {most} resources are on the way; ask for fewer")]
+    TooBroad {
+        /// The parameter that leads there.
+        parameter: String,
+        /// Most it may lead over.
+        most: usize,
+    },
     /// A device can be part of one episode at a time.
     #[error("device {device} is part of episode {episode} at that time")]
     InAnotherEpisode {

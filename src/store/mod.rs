@@ -34,6 +34,7 @@ mod statement;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +54,7 @@ pub use compare::Change;
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
 pub use error::StoreError;
-pub use index::normalize_reference;
+pub use index::{OF_TYPE, identifier_of, normalize_reference, text_of};
 pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey, Stretch};
 pub use lease::{Holder, Lease};
 pub use orphan::Orphans;
@@ -89,8 +90,8 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database at `url` (`sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`), migrating it as needed; a file
-    /// is created.
+    /// Opens the database at `url` (`sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`), migrating it and making its search
+    /// indexes again as needed; a file is created.
     ///
     /// # Errors
     /// The URL is not one of a known database, it cannot be opened, or a migration fails.
@@ -102,7 +103,9 @@ impl Store {
         dialect.migrator().run(&writer).await?;
         let readers = pool(dialect, Role::Read, options).await?;
         let capability = Arc::new(Capability::builtin()?);
-        Ok(Self { dialect, writer, readers, clock, capability, process: process_name()? })
+        let store = Self { dialect, writer, readers, clock, capability, process: process_name()? };
+        store.keep_indexes().await?;
+        Ok(store)
     }
 
     /// The table its search columns are made from.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{Any, Row as _, Transaction};
 
 use super::date::Span;
-use super::index::Index;
+use super::index::{self, Index};
 use super::retract;
 use super::sql::{Row, Sql, Value, pieces};
 use super::table::Table;
@@ -110,7 +110,7 @@ pub(in crate::store) async fn upsert_as_they_are(
     let now = now.0.div_euclid(1000) * 1000; // meta.lastUpdated has milliseconds
     let mut kinds: BTreeMap<String, Vec<Prepared>> = BTreeMap::new();
     for resource in resources {
-        let index = Index::of(capability.resource(&resource.kind), &resource.element);
+        let index = Index::of(tenant, capability.resource(&resource.kind), &resource.element);
         let targets = match resource.kind.as_str() {
             "Provenance" => {
                 read::strings(&resource.element, "target.reference").into_iter().map(str::to_owned).collect()
@@ -166,7 +166,7 @@ async fn upsert_kind(
             None => new.push(one),
             Some(current) if current.tail == one.tail => upserted.unchanged += 1,
             Some(current) => {
-                let Some(one) = revision(table.kind, row, current, one)? else {
+                let Some(one) = revision(tenant, table.kind, row, current, one)? else {
                     upserted.unchanged += 1;
                     continue;
                 };
@@ -184,18 +184,19 @@ async fn upsert_kind(
         let row_ids = insert(tx, tenant, table, piece, now).await?;
         terms.extend(piece.iter().filter_map(|one| row_ids.get(&one.id).map(|&row_id| (row_id, one.index.clone()))));
     }
-    insert_terms(tx, tenant, table, &terms).await
+    index::insert(tx, tenant, table, &terms).await
 }
 
 /// A resource that was computed again, with what makes it a revision of what is stored; none where it is the same.
 fn revision(
+    tenant: &TenantId,
     kind: &str,
     row: Option<&ResourceRow>,
     current: &Current,
     one: Prepared,
 ) -> Result<Option<Prepared>, StoreError> {
     let Some(element) = revised(kind, &whole(kind, &current.tail)?, &whole(kind, &one.tail)?) else { return Ok(None) };
-    let index = Index::of(row, &element);
+    let index = Index::of(tenant, row, &element);
     Ok(Some(Prepared { index, tail: stored::tail(element)?, ..one }))
 }
 
@@ -235,14 +236,16 @@ async fn insert(
 ) -> Result<BTreeMap<String, i64>, StoreError> {
     let mut sql = Sql::new("INSERT INTO ");
     sql.push(table.name).push(if table.shared { " (kind, tenant, " } else { " (tenant, " });
-    sql.push("version, updated_us, id, subject, date_us, until_us, tail) VALUES ");
+    sql.push("version, updated_us, id, subject, date_us, until_us, present, tail) VALUES ");
     let mut shared = if table.shared { vec![Value::from(table.kind)] } else { Vec::new() };
     shared.extend([tenant.as_str().into(), 1.into(), now.into()]);
     sql.bind_rows(
         &shared,
         prepared.iter().map(|one| {
             let Span { from, until } = one.index.date;
-            vec![one.id.as_str().into(), one.index.subject.into(), from.into(), until.into(), one.tail.clone().into()]
+            let index = [one.index.subject, from, until, one.index.present].map(Value::Int);
+            let tail = [Value::from(one.tail.clone())];
+            [Value::from(one.id.as_str())].into_iter().chain(index).chain(tail).collect()
         }),
     );
     sql.push(" RETURNING id, row_id");
@@ -265,15 +268,8 @@ async fn replace(
     keep.push(" WHERE row_id = ").bind(current.row_id);
     keep.query().execute(&mut **tx).await?;
 
-    let before = Index::of(row, &whole(table.kind, &current.tail)?);
-    let mut forget = Sql::new("DELETE FROM ");
-    forget.push(table.name).push("_term WHERE tenant = ").bind(tenant.as_str());
-    forget.push(" AND subject = ").bind(before.subject).push(" AND date_us = ").bind(before.date.from);
-    forget.push(" AND row_id = ").bind(current.row_id);
-    forget.push(" AND term").bind_in(before.terms.iter().map(|&(term, _)| Value::Int(term)).collect());
-    if !before.terms.is_empty() {
-        forget.query().execute(&mut **tx).await?;
-    }
+    let before = Index::of(tenant, row, &whole(table.kind, &current.tail)?);
+    index::forget(tx, tenant, table, current.row_id, &before).await?;
 
     let mut update = Sql::new("UPDATE ");
     update.push(table.name).push(" SET version = ").bind(current.version + 1);
@@ -281,30 +277,10 @@ async fn replace(
     update.push(", subject = ").bind(one.index.subject);
     update.push(", date_us = ").bind(one.index.date.from);
     update.push(", until_us = ").bind(one.index.date.until);
+    update.push(", present = ").bind(one.index.present);
     update.push(", tail = ").bind(one.tail.clone());
     update.push(" WHERE row_id = ").bind(current.row_id);
     update.query().execute(&mut **tx).await?;
-    Ok(())
-}
-
-async fn insert_terms(
-    tx: &mut Transaction<'_, Any>,
-    tenant: &TenantId,
-    table: Table<'_>,
-    indexed: &[(i64, Index)],
-) -> Result<(), StoreError> {
-    let mut rows: Vec<[i64; 5]> = Vec::new();
-    for (row_id, index) in indexed {
-        rows.extend(index.terms.iter().map(|&(term, system)| [term, index.subject, index.date.from, *row_id, system]));
-    }
-    rows.sort_unstable(); // neighbours in the index are written together
-    for piece in pieces(&rows, ROWS) {
-        let mut sql = Sql::new("INSERT INTO ");
-        sql.push(table.name).push("_term (tenant, term, subject, date_us, row_id, system) VALUES ");
-        let rows = piece.iter().map(|row| row.iter().map(|&n| Value::Int(n)).collect());
-        sql.bind_rows(&[tenant.as_str().into()], rows);
-        sql.query().execute(&mut **tx).await?;
-    }
     Ok(())
 }
 
@@ -369,13 +345,8 @@ mod tests {
     #[test]
     fn the_last_of_two_counts() {
         let prepared = |id: &str, tail: u8| {
-            let date = crate::store::date::Span { from: 0, until: 0 };
-            Prepared {
-                id: id.to_owned(),
-                targets: Vec::new(),
-                tail: vec![tail],
-                index: Index { subject: 0, date, terms: Vec::new() },
-            }
+            let index = Index::of(&tenant("a"), None, &crate::fhir::Element::default());
+            Prepared { id: id.to_owned(), targets: Vec::new(), tail: vec![tail], index }
         };
         let kept = last_of_each(vec![prepared("a", 1), prepared("b", 2), prepared("a", 3)]);
         assert_eq!(kept.iter().map(|p| (p.id.as_str(), p.tail[0])).collect::<Vec<_>>(), [("a", 3), ("b", 2)]);

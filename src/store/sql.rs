@@ -5,9 +5,10 @@ use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
 
 /// A value for a parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::store) enum Value {
     Int(i64),
+    Real(f64),
     Text(String),
     Blob(Vec<u8>),
 }
@@ -106,6 +107,7 @@ impl Sql {
         for value in self.values {
             query = match value {
                 Value::Int(v) => query.bind(v),
+                Value::Real(v) => query.bind(v),
                 Value::Text(v) => query.bind(v),
                 Value::Blob(v) => query.bind(v),
             };

@@ -47,6 +47,26 @@ pub(in crate::store) fn term(kind: &str, parameter: &str, value: &str) -> i64 {
     hash(&[kind, parameter, value])
 }
 
+/// The number rows of a parameter's values stand under, for a tenant of its own.
+pub(in crate::store) fn parameter(tenant: &TenantId, kind: &str, parameter: &str) -> i64 {
+    hash(&[tenant.as_str(), kind, parameter])
+}
+
+/// The number quantities of a parameter and unit stand under, for a tenant of its own.
+pub(in crate::store) fn measure(tenant: &TenantId, kind: &str, parameter: &str, unit: [&str; 3]) -> i64 {
+    let [system, code, unit] = unit;
+    hash(&[tenant.as_str(), kind, parameter, system, code, unit])
+}
+
+/// The repetitions of a part that are told apart; those after share the last one's number.
+pub(in crate::store) const PARTS: i64 = 0xff;
+
+/// What a term's row has beside it: the number of the system, its last byte the repetition of a part the value is in, from
+/// 1, or 0. So values of one component can be told from those of another without a column of their own.
+pub(in crate::store) fn place(system: &str, part: i64) -> i64 {
+    (number(system) & !PARTS) | part.clamp(0, PARTS)
+}
+
 /// The number of a system URI or a reference; 0 for none.
 pub(in crate::store) fn number(text: &str) -> i64 {
     if text.is_empty() { 0 } else { hash(&[text]) }

@@ -4,20 +4,54 @@
 //! (`handling=lenient`, the default) or refused (`handling=strict`), never dropped in silence. A modifier it does not have
 //! is always refused: leaving it out would change what the search means.
 
+mod composite;
 mod definition;
+mod filter;
 mod history;
+mod include;
+mod number;
 mod search;
+mod shape;
+mod system;
 mod value;
 
 pub(super) use definition::DefinitionParameters;
 pub(super) use history::HistoryParameters;
 pub(super) use search::SearchParameters;
+pub(super) use shape::Shape;
+pub(super) use system::SystemParameters;
 
+use super::conformance::Definitions;
 use super::error::Error;
+use crate::capability::Capability;
 use crate::fhir::outcome::{Issue, Severity};
 
 /// Names and values in the order they came.
 pub(super) type Pairs = Vec<(String, String)>;
+
+/// What the meaning of a search depends on beside itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
+    /// What can be searched.
+    pub(super) capability: &'a Capability,
+    /// Value sets.
+    pub(super) definitions: &'a Definitions,
+    /// The service's base URL.
+    pub(super) base: &'a str,
+}
+
+/// Why a parameter does not take effect.
+#[derive(Debug)]
+enum Refusal {
+    Ignored(Issue),
+    Error(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
 
 /// Most parameters in one request.
 const MOST_PARAMETERS: usize = 64;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::store::sql::Value;
 
 /// Position after a resource in the order of a search.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Cursor {
     /// Values of the sort columns, the row's number last.
     pub(in crate::store) at: Vec<Value>,
@@ -61,7 +61,7 @@ fn part(value: &Value) -> Option<Part> {
     match value {
         Value::Int(n) => Some(Part::Int(*n)),
         Value::Text(t) => Some(Part::Text(t.clone())),
-        Value::Blob(_) => None,
+        Value::Real(_) | Value::Blob(_) => None,
     }
 }
 

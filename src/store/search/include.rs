@@ -22,6 +22,9 @@ const IDS: usize = 128;
 /// Most resources one page brings along.
 const MOST: usize = 5000;
 
+/// Rounds of `:iterate`. What leads further than this leads in circles.
+const ROUNDS: usize = 8;
+
 impl Store {
     /// What comes along with a page of matches, each resource once.
     pub(super) async fn included(
@@ -31,15 +34,43 @@ impl Store {
         matches: &[Stored],
     ) -> Result<Vec<Stored>, StoreError> {
         let mut included = Included::new(matches);
-        if matches.is_empty() {
-            return Ok(included.resources);
+        let mut from = 0;
+        for round in 0..ROUNDS {
+            let arrived: Vec<Stored> = match round {
+                0 => matches.to_vec(),
+                _ => included.resources.get(from..).unwrap_or_default().to_vec(),
+            };
+            if arrived.is_empty() {
+                break;
+            }
+            from = included.resources.len();
+            let now = |include: &&Include| round == 0 || include.iterate;
+            let includes: Vec<&Include> = search.includes.iter().filter(now).collect();
+            let revincludes: Vec<&Include> = search.revincludes.iter().filter(now).collect();
+            self.follow(tenant, &includes, &arrived, &mut included).await?;
+            for include in revincludes {
+                for piece in arrived.chunks(IDS) {
+                    self.by_reference(tenant, include, piece, &mut included).await?;
+                }
+            }
         }
+        Ok(included.resources)
+    }
+
+    /// Adds what `from` refer to by `includes`.
+    async fn follow(
+        &self,
+        tenant: &TenantId,
+        includes: &[&Include],
+        from: &[Stored],
+        included: &mut Included,
+    ) -> Result<(), StoreError> {
         let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for include in &search.includes {
-            let parameter = self.capability.resource(&include.kind).and_then(|row| row.parameter(&include.parameter));
-            for (kind, id) in
-                matches.iter().filter(|m| m.kind == include.kind).flat_map(|m| targets(m, parameter, include))
-            {
+        for include in includes {
+            let row = self.capability.resource(&include.kind);
+            let Some(parameter) = row.and_then(|row| row.parameter(&include.parameter)) else { continue };
+            let holders = from.iter().filter(|m| m.kind == include.kind);
+            for (kind, id) in holders.flat_map(|m| targets(m, parameter, include.target.as_deref())) {
                 if !included.has(&kind, &id) {
                     wanted.entry(kind).or_default().insert(id);
                 }
@@ -48,15 +79,10 @@ impl Store {
         for (kind, ids) in wanted {
             let ids: Vec<String> = ids.into_iter().collect();
             for piece in ids.chunks(IDS) {
-                self.by_ids(tenant, &kind, piece, &mut included).await?;
+                self.by_ids(tenant, &kind, piece, included).await?;
             }
         }
-        for include in &search.revincludes {
-            for piece in matches.chunks(IDS) {
-                self.by_reference(tenant, include, piece, &mut included).await?;
-            }
-        }
-        Ok(included.resources)
+        Ok(())
     }
 
     async fn by_ids(
@@ -85,6 +111,10 @@ impl Store {
         else {
             return Ok(());
         };
+        let to: Vec<&Stored> = to.iter().filter(|m| include.target.as_ref().is_none_or(|t| *t == m.kind)).collect();
+        if to.is_empty() {
+            return Ok(());
+        }
         let table = Table::of(&include.kind);
         let mut sql = Sql::new("SELECT r.id, r.version, r.updated_us, r.tail FROM ");
         if parameter.column == Some(Column::Subject) {
@@ -134,20 +164,19 @@ impl Included {
     }
 }
 
-/// (type, id) of what `resource` refers to by `parameter`.
-fn targets(resource: &Stored, parameter: Option<&Parameter>, include: &Include) -> Vec<(String, String)> {
-    let Some(parameter) = parameter else { return Vec::new() };
+/// (type, id) of what `resource` refers to by `parameter`, where `target` is given of that type alone.
+pub(super) fn targets(resource: &Stored, parameter: &Parameter, target: Option<&str>) -> Vec<(String, String)> {
     let json = resource.json();
     let mut found = Vec::new();
     for path in &parameter.path {
-        let names: Vec<&str> = path.split('.').chain(["reference"]).collect();
+        let names: Vec<&str> = parameter.part.as_deref().into_iter().chain(path.names()).chain(["reference"]).collect();
         let walk = Walk { path: &names, found: &mut found };
         // Stored bytes are JSON; were they not, the match would still be served and only miss what it refers to.
         walk.deserialize(&mut serde_json::Deserializer::from_slice(&json)).unwrap_or_default();
     }
     let split = |reference: String| {
         let (kind, id) = reference.split_once('/').map(|(kind, id)| (kind.to_owned(), id.to_owned()))?;
-        let wanted = parameter.target.contains(&kind) && include.target.as_ref().is_none_or(|t| *t == kind);
+        let wanted = parameter.target.contains(&kind) && target.is_none_or(|t| *t == kind);
         (wanted && !id.contains('/')).then_some((kind, id))
     };
     found.iter().map(|reference| normalize_reference(reference)).filter_map(split).collect()

@@ -1,21 +1,27 @@
 //! Search in one resource type, page by page. <https://hl7.org/fhir/R4/search.html>
 //!
-//! A search is: pick the index that narrows most (`plan`), read one page of it in order, starting after the last resource
-//! of the page before (`cursor`), fetch what the page refers to and what refers to the page (`include`). A page starts at
-//! a place in the order and not at a count, so resources that arrive while somebody pages are neither repeated nor push
-//! others out. What a page costs depends on the page.
+//! A search is: turn its filters into conditions on columns (`resolve`), pick the index that narrows most (`plan`), read one
+//! page of it in order (`order`), starting after the last resource of the page before (`cursor`), fetch what the page refers
+//! to and what refers to the page (`include`). A page starts at a place in the order and not at a count, so resources that
+//! arrive while somebody pages are neither repeated nor push others out. What a page costs depends on the page.
 
+mod condition;
 mod cursor;
+mod filter;
 mod include;
+mod order;
 mod plan;
+mod resolve;
+mod span;
 #[cfg(test)]
 mod tests;
+mod units;
 
 use sqlx::Row as _;
 
 pub use cursor::{Cursor, InvalidCursor};
+pub use filter::{Filter, How, QuantityMatch, StringMatch, TermMatch, UnitMatch};
 
-use super::date::DateMatch;
 use super::read::Stored;
 use super::sql::Row;
 use super::{Store, StoreError};
@@ -24,7 +30,7 @@ use crate::id::TenantId;
 use plan::Plan;
 
 /// A search, its values checked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Search {
     /// `resourceType`.
     pub kind: String,
@@ -44,49 +50,24 @@ pub struct Search {
     pub revincludes: Vec<Include>,
 }
 
-/// One search parameter with its alternatives, at least one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Filter {
-    /// Logical id.
-    Id(Vec<String>),
-    /// `meta.lastUpdated`.
-    Updated(Vec<DateMatch>),
-    /// Reference the type's subject is, such as `Patient/x`.
-    Subject(Vec<String>),
-    /// The type's date.
-    Date(Vec<DateMatch>),
-    /// A parameter whose values are terms.
-    Term {
-        /// Its name.
-        parameter: String,
-        /// Codes or references.
-        values: Vec<TermMatch>,
-    },
-}
-
-/// One value of a token or reference parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TermMatch {
-    /// The system it must be from, empty for none; `None` leaves it open.
-    pub system: Option<String>,
-    /// The code or reference.
-    pub value: String,
-}
-
-impl TermMatch {
-    /// A reference, or a code whose system is left open.
-    pub fn of(value: String) -> Self {
-        Self { system: None, value }
-    }
-}
-
 /// A key of `_sort`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sort {
     /// What to sort by.
-    pub column: Column,
+    pub key: SortKey,
     /// `-` before it.
     pub descending: bool,
+}
+
+/// What resources can be sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SortKey {
+    /// A column.
+    Column(Column),
+    /// The first of the texts of a parameter.
+    String(String),
+    /// The first of the dates of a parameter.
+    Moment(String),
 }
 
 /// A value of `_include` or `_revinclude`: `Observation:device`, `Provenance:target:Observation`.
@@ -98,6 +79,8 @@ pub struct Include {
     pub parameter: String,
     /// Type the reference must lead to, where given.
     pub target: Option<String>,
+    /// Whether to follow it from what came along as well (`:iterate`).
+    pub iterate: bool,
 }
 
 /// One page of what was found.
@@ -117,9 +100,10 @@ impl Store {
     /// One page of a search.
     ///
     /// # Errors
-    /// The database fails.
+    /// A chain leads over too much, the page would bring too much along, or the database fails.
     pub async fn search(&self, tenant: &TenantId, search: &Search) -> Result<Page, StoreError> {
-        let plan = Plan::of(&self.capability, tenant, search, self.clock.now());
+        let conditions = self.resolve(tenant, &search.kind, &search.filters).await?;
+        let plan = Plan::of(tenant, search, &conditions, self.clock.now());
         let mut page = if search.count == 0 { Page::default() } else { self.page(&plan, search).await? };
         let complete = search.count > 0 && search.after.is_none() && page.next.is_none();
         page.total = match (complete, search.total) {

@@ -1,76 +1,100 @@
-//! From a search to SQL: which index leads, which conditions are left, and the order.
+//! From conditions to SQL: which index leads, which conditions are left, and the order.
 //!
-//! Two shapes. Where a token or reference parameter is given (and no id), its terms lead: `<table>_term` is read along
-//! its key and joined to the resources by row. Otherwise the resource table leads and the database picks one of its
-//! indexes. In both shapes a join is written `CROSS JOIN` with the leading table first, which SQLite takes as the order to
-//! join in; PostgreSQL finds it by what it knows of the tables. Conditions on further parameters are `EXISTS` probes of the
-//! same key.
+//! Three shapes. Where a token or reference parameter is given (and no id), its terms lead: `<table>_term` is read along
+//! its key and joined to the resources by row. Where only a string, quantity or further date narrows, the rows that have
+//! its values lead. Otherwise the resource table leads and the database picks one of its indexes. In all shapes a join is
+//! written `CROSS JOIN` with the leading table first, which SQLite takes as the order to join in; PostgreSQL finds it by what
+//! it knows of the tables. Conditions on further parameters are `EXISTS` probes by key.
 
 use sqlx::Row as _;
 
+use super::condition::{Condition, Scope, Term, Terms};
 use super::cursor::Cursor;
-use super::{Filter, Search, Sort, TermMatch};
-use crate::capability::{Capability, Column};
+use super::order::{Key, order};
+use super::{Search, Sort};
 use crate::id::TenantId;
 use crate::store::StoreError;
-use crate::store::date::{DateMatch, Prefix};
 use crate::store::sql::{Row, Sql, Value};
-use crate::store::table::{NO_DATE, Table, number, term};
+use crate::store::table::Table;
 use crate::time::Instant;
-
-/// Spans up to this long are not in the index of long ones; the migration says the same.
-const LONG_US: i64 = 600_000_000;
 
 /// How a search will be run.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
-    table: Table<'a>,
-    tenant: &'a TenantId,
-    search: &'a Search,
-    now: Instant,
-    /// The parameter whose terms lead.
-    lead: Option<(&'a str, &'a [TermMatch])>,
+    scope: Scope<'a>,
+    conditions: &'a [Condition],
+    lead: Lead<'a>,
     /// The one subject searched for, if it is one.
     subject: Option<i64>,
     order: Vec<Key>,
+    count: usize,
+    after: Option<&'a Cursor>,
 }
 
-/// A column of the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Key {
-    column: &'static str,
-    descending: bool,
+/// What is read first, with its place among the conditions.
+#[derive(Debug, Clone, Copy)]
+enum Lead<'a> {
+    /// The resource table, along one of its indexes.
+    Resources,
+    Terms(usize, &'a Terms),
+    /// The rows that have a value.
+    Values(usize, &'a Condition),
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn of(capability: &Capability, tenant: &'a TenantId, search: &'a Search, now: Instant) -> Self {
-        let table = Table::of(&search.kind);
-        let subject = single_subject(&search.filters);
-        let lead = lead(capability, search, subject.is_some());
-        Self { table, tenant, search, now, lead, subject, order: order(search, lead.is_some(), subject.is_some()) }
+    /// For what `search` asks of resources, its filters being `conditions`.
+    pub(super) fn of(tenant: &'a TenantId, search: &'a Search, conditions: &'a [Condition], now: Instant) -> Self {
+        let mut plan = Self::all(tenant, &search.kind, conditions, &search.sort, now);
+        plan.count = search.count;
+        plan.after = search.after.as_ref();
+        plan
+    }
+
+    /// For all resources for which `conditions` hold.
+    pub(super) fn all(
+        tenant: &'a TenantId,
+        kind: &'a str,
+        conditions: &'a [Condition],
+        sort: &[Sort],
+        now: Instant,
+    ) -> Self {
+        let table = Table::of(kind);
+        let subject = single_subject(conditions);
+        let lead = lead(conditions, !sort.is_empty(), subject.is_some());
+        let scope = Scope { table, tenant, now, terms_lead: matches!(lead, Lead::Terms(..)) };
+        let order = order(&scope, sort, subject.is_some());
+        Self { scope, conditions, lead, subject, order, count: 0, after: None }
     }
 
     /// The statement that reads one page and one row more.
     pub(super) fn page(&self) -> Sql {
         let mut sql = Sql::new("SELECT r.id, r.version, r.updated_us, r.tail");
         for key in &self.order {
-            sql.push(", ").push(key.column);
+            sql.push(", ").push(&key.column);
         }
-        self.push_from_where(&mut sql, self.search.after.as_ref());
+        self.push_from_where(&mut sql, self.after);
         sql.push(" ORDER BY ");
-        self.push_order(&mut sql);
-        sql.push(" LIMIT ").bind(i64::try_from(self.search.count).unwrap_or(i64::MAX).saturating_add(1));
+        for (i, key) in self.order.iter().enumerate() {
+            sql.push(if i == 0 { "" } else { ", " }).push(&key.column);
+            sql.push(if key.descending { " DESC" } else { "" });
+        }
+        sql.push(" LIMIT ").bind(limit(self.count));
         sql
     }
 
     /// The statement that counts.
     pub(super) fn count(&self) -> Sql {
-        let repeats = self.lead.is_some_and(|(_, values)| values.iter().any(|v| v.system.is_none()));
-        if let Some((parameter, [value])) = self.lead.filter(|_| self.terms_suffice()) {
+        let repeats = match self.lead {
+            Lead::Terms(_, terms) => terms.values.iter().any(|value| value.repeats()),
+            Lead::Resources | Lead::Values(..) => false,
+        };
+        if let Lead::Terms(_, Terms { values, .. }) = self.lead
+            && let [value] = values.as_slice()
+            && self.terms_suffice()
+        {
             let mut sql = Sql::new(if repeats { "SELECT COUNT(DISTINCT k.row_id)" } else { "SELECT COUNT(*)" });
-            sql.push(" FROM ").push(self.table.name).push("_term k WHERE ");
-            self.push_term(&mut sql, "k", parameter, value);
-            self.push_subjects(&mut sql, "k");
+            sql.push(" FROM ").push(self.scope.table.name).push("_term k WHERE ");
+            self.push_term(&mut sql, "k", *value);
             return sql;
         }
         let mut sql = Sql::new(if repeats { "SELECT COUNT(DISTINCT r.row_id)" } else { "SELECT COUNT(*)" });
@@ -78,48 +102,71 @@ impl<'a> Plan<'a> {
         sql
     }
 
+    /// The statement that reads the ids of all, up to `most` and one more, in no order.
+    pub(super) fn ids(&self, most: usize) -> Sql {
+        let mut sql = Sql::new("SELECT DISTINCT r.id");
+        self.push_from_where(&mut sql, None);
+        sql.push(" LIMIT ").bind(limit(most));
+        sql
+    }
+
+    /// The statement that reads resources whole, up to `most` and one more, in no order: all of them, or one per subject.
+    pub(super) fn whole(&self, per_subject: bool, most: usize) -> Sql {
+        let mut sql = Sql::new("SELECT r.id, r.version, r.updated_us, r.tail FROM ");
+        sql.push(self.scope.table.name).push(" r WHERE r.row_id IN (SELECT ");
+        sql.push(if per_subject { "MIN(r.row_id)" } else { "r.row_id" });
+        self.push_from_where(&mut sql, None);
+        if per_subject {
+            sql.push(" GROUP BY ").push(&self.scope.leading("subject"));
+        }
+        sql.push(" LIMIT ").bind(limit(most)).push(")");
+        sql
+    }
+
     /// Whether the leading terms alone say what matches: the search has them and at most one subject.
     fn terms_suffice(&self) -> bool {
-        self.search.filters.len() == 1 + usize::from(self.subject.is_some())
+        self.conditions.len() == 1 + usize::from(self.subject.is_some())
     }
 
     /// Where a row of [`Plan::page`] stands in the order.
     pub(super) fn cursor(&self, row: &Row) -> Result<Cursor, StoreError> {
         let at = self.order.iter().enumerate().map(|(i, key)| {
             let place = i + 4;
-            Ok(if key.column == ID { Value::Text(row.try_get(place)?) } else { Value::Int(row.try_get(place)?) })
+            Ok(if key.text { Value::Text(row.try_get(place)?) } else { Value::Int(row.try_get(place)?) })
         });
         Ok(Cursor { at: at.collect::<Result<_, StoreError>>()? })
     }
 
-    fn push_order(&self, sql: &mut Sql) {
-        for (i, key) in self.order.iter().enumerate() {
-            sql.push(if i == 0 { "" } else { ", " }).push(key.column);
-            sql.push(if key.descending { " DESC" } else { "" });
-        }
-    }
-
     fn push_from_where(&self, sql: &mut Sql, after: Option<&Cursor>) {
         sql.push(" FROM ");
-        if let Some((parameter, values)) = self.lead {
-            self.push_lead(sql, parameter, values);
-            sql.push(" k CROSS JOIN ").push(self.table.name).push(" r WHERE r.row_id = k.row_id");
-            if let [one] = values {
-                sql.push(" AND ");
-                self.push_term(sql, "k", parameter, one);
-                self.push_subjects(sql, "k");
+        let mut done = None;
+        match self.lead {
+            Lead::Resources => {
+                sql.push(self.scope.table.name).push(" r WHERE ");
+                self.scope.table.scope(sql, "r", self.scope.tenant);
             }
-        } else {
-            sql.push(self.table.name).push(" r WHERE ");
-            self.table.scope(sql, "r", self.tenant);
+            Lead::Terms(place, terms) => {
+                done = Some(place);
+                self.push_lead(sql, &terms.values);
+                sql.push(" k CROSS JOIN ").push(self.scope.table.name).push(" r WHERE r.row_id = k.row_id");
+                if let [one] = terms.values.as_slice() {
+                    sql.push(" AND ");
+                    self.push_term(sql, "k", *one);
+                }
+            }
+            Lead::Values(place, condition) => {
+                done = Some(place);
+                sql.push("(SELECT DISTINCT v.row_id FROM ");
+                self.scope.push_values(sql, condition);
+                sql.push(") k CROSS JOIN ").push(self.scope.table.name).push(" r WHERE r.row_id = k.row_id AND ");
+                self.scope.table.scope(sql, "r", self.scope.tenant);
+            }
         }
-        let mut lead = self.lead;
-        for filter in &self.search.filters {
-            let leads = matches!(filter, Filter::Term { parameter, values } if lead == Some((parameter, values)));
-            if leads {
-                lead = None;
-            } else {
-                self.push_filter(sql, filter);
+        for (place, condition) in self.conditions.iter().enumerate() {
+            if done != Some(place) {
+                sql.push(" AND (");
+                self.scope.push(sql, condition);
+                sql.push(")");
             }
         }
         if let Some(after) = after {
@@ -128,80 +175,31 @@ impl<'a> Plan<'a> {
     }
 
     /// The leading terms: the table itself for one value, for several the union of their rows.
-    fn push_lead(&self, sql: &mut Sql, parameter: &str, values: &[TermMatch]) {
+    fn push_lead(&self, sql: &mut Sql, values: &[Term]) {
         if values.len() == 1 {
-            sql.push(self.table.name).push("_term");
+            sql.push(self.scope.table.name).push("_term");
             return;
         }
         sql.push("(");
         for (i, value) in values.iter().enumerate() {
             sql.push(if i == 0 { "SELECT" } else { " UNION SELECT" });
-            sql.push(" t.subject, t.date_us, t.row_id FROM ").push(self.table.name).push("_term t WHERE ");
-            self.push_term(sql, "t", parameter, value);
-            self.push_subjects(sql, "t");
+            sql.push(" t.subject, t.date_us, t.row_id FROM ").push(self.scope.table.name).push("_term t WHERE ");
+            self.push_term(sql, "t", *value);
         }
         sql.push(")");
     }
 
-    fn push_term(&self, sql: &mut Sql, alias: &str, parameter: &str, value: &TermMatch) {
-        sql.push(alias).push(".tenant = ").bind(self.tenant.as_str());
-        sql.push(" AND ").push(alias).push(".term = ").bind(term(self.table.kind, parameter, &value.value));
-        if let Some(system) = &value.system {
-            sql.push(" AND ").push(alias).push(".system = ").bind(number(system));
-        }
-    }
-
-    fn push_subjects(&self, sql: &mut Sql, alias: &str) {
+    fn push_term(&self, sql: &mut Sql, alias: &str, value: Term) {
+        self.scope.push_term(sql, alias, value);
         if let Some(subject) = self.subject {
             sql.push(" AND ").push(alias).push(".subject = ").bind(subject);
         }
     }
 
-    fn push_filter(&self, sql: &mut Sql, filter: &Filter) {
-        let from = if self.lead.is_some() { "k.date_us" } else { "r.date_us" };
-        sql.push(" AND (");
-        match filter {
-            Filter::Id(ids) => {
-                sql.push("r.id").bind_in(ids.iter().map(|id| Value::from(id.as_str())).collect());
-            }
-            Filter::Subject(subjects) => {
-                sql.push(if self.lead.is_some() { "k.subject" } else { "r.subject" });
-                match subjects.as_slice() {
-                    [one] => sql.push(" = ").bind(number(one)),
-                    several => sql.bind_in(several.iter().map(|s| Value::Int(number(s))).collect()),
-                };
-            }
-            Filter::Updated(dates) => any(sql, dates, |sql, date| {
-                push_date(sql, date.at(self.now), ["r.updated_us", "r.updated_us + 1000"], |sql| {
-                    sql.push("1000");
-                });
-            }),
-            Filter::Date(dates) => any(sql, dates, |sql, date| {
-                sql.push(from).push(" > ").bind(NO_DATE).push(" AND ");
-                push_date(sql, date.at(self.now), [from, "r.until_us"], |sql| self.push_longest(sql));
-            }),
-            Filter::Term { parameter, values } => any(sql, values, |sql, value| {
-                sql.push("EXISTS (SELECT 1 FROM ").push(self.table.name).push("_term x WHERE ");
-                self.push_term(sql, "x", parameter, value);
-                sql.push(" AND x.subject = r.subject AND x.date_us = r.date_us AND x.row_id = r.row_id");
-                // What has an offset PostgreSQL does not turn into a join. It would think that next to nothing passes all
-                // of these conditions, and sort everything that does.
-                sql.push(" LIMIT 1 OFFSET 0)");
-            }),
-        }
-        sql.push(")");
-    }
-
-    /// The longest span of the type: how far before a time something that reaches into it may start.
-    fn push_longest(&self, sql: &mut Sql) {
-        sql.push("COALESCE((SELECT MAX(l.until_us - l.date_us) FROM ").push(self.table.name).push(" l WHERE ");
-        self.table.scope(sql, "l", self.tenant);
-        sql.push(&format!(" AND l.until_us - l.date_us > {LONG_US}), {LONG_US})"));
-    }
-
     /// `(a, b) < (…)` where all keys run the same way, else the same written out.
     fn push_after(&self, sql: &mut Sql, after: &Cursor) {
-        if after.at.len() != self.order.len() {
+        let fits = |(key, value): (&Key, &Value)| key.text == matches!(value, Value::Text(_));
+        if after.at.len() != self.order.len() || !self.order.iter().zip(&after.at).all(fits) {
             sql.push(" AND 1 = 0");
             return;
         }
@@ -209,7 +207,7 @@ impl<'a> Plan<'a> {
         if self.order.iter().all(|key| key.descending == descending) {
             sql.push(" AND (");
             for (i, key) in self.order.iter().enumerate() {
-                sql.push(if i == 0 { "" } else { ", " }).push(key.column);
+                sql.push(if i == 0 { "" } else { ", " }).push(&key.column);
             }
             sql.push(if descending { ") < (" } else { ") > (" });
             sql.bind_list(after.at.iter().cloned());
@@ -220,120 +218,49 @@ impl<'a> Plan<'a> {
         for (i, (key, value)) in self.order.iter().zip(&after.at).enumerate() {
             sql.push(if i == 0 { "(" } else { " OR (" });
             for (earlier, value) in self.order.iter().zip(&after.at).take(i) {
-                sql.push(earlier.column).push(" = ").bind(value.clone()).push(" AND ");
+                sql.push(&earlier.column).push(" = ").bind(value.clone()).push(" AND ");
             }
-            sql.push(key.column).push(if key.descending { " < " } else { " > " }).bind(value.clone()).push(")");
+            sql.push(&key.column).push(if key.descending { " < " } else { " > " }).bind(value.clone()).push(")");
         }
         sql.push(")");
     }
 }
 
-const ID: &str = "r.id";
+fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1)
+}
 
 /// The one subject all resources must have, where a subject parameter has one value.
-fn single_subject(filters: &[Filter]) -> Option<i64> {
-    filters.iter().find_map(|filter| match filter {
-        Filter::Subject(subjects) => match subjects.as_slice() {
-            [one] => Some(number(one)),
+fn single_subject(conditions: &[Condition]) -> Option<i64> {
+    conditions.iter().find_map(|condition| match condition {
+        Condition::Subject(subjects) => match subjects.as_slice() {
+            [one] => Some(*one),
             _ => None,
         },
         _ => None,
     })
 }
 
-/// The term filter that comes first in the table of search parameters, unless the resource table leads better.
-fn lead<'a>(capability: &Capability, search: &'a Search, subject: bool) -> Option<(&'a str, &'a [TermMatch])> {
-    if search.filters.iter().any(|f| matches!(f, Filter::Id(_))) {
-        return None;
+/// The condition that narrows most, unless the resource table leads better.
+fn lead(conditions: &[Condition], sorted: bool, subject: bool) -> Lead<'_> {
+    if conditions.iter().any(|c| matches!(c, Condition::Id(_))) {
+        return Lead::Resources;
     }
-    let row = capability.resource(&search.kind)?;
-    let rank = |name: &str| row.parameters.iter().position(|p| p.name == name);
-    let terms = search.filters.iter().filter_map(|filter| match filter {
-        Filter::Term { parameter, values } => Some((parameter.as_str(), values.as_slice())),
+    let terms = conditions.iter().enumerate().filter_map(|(place, condition)| match condition {
+        Condition::Terms(terms) if !terms.values.is_empty() => Some((place, terms)),
         _ => None,
     });
-    let (parameter, values) = terms.min_by_key(|(parameter, _)| rank(parameter))?;
-    let selective = row.parameter(parameter).is_some_and(|p| p.selective);
+    let terms = terms.min_by_key(|(_, terms)| terms.rank).map(|(place, terms)| Lead::Terms(place, terms));
+    let selective = matches!(terms, Some(Lead::Terms(_, terms)) if terms.selective);
+    if let Some(terms) = terms.filter(|_| selective || subject) {
+        return terms;
+    }
+    let of_subjects = conditions.iter().any(|c| matches!(c, Condition::Subject(_)));
+    let by_value =
+        |c: &Condition| matches!(c, Condition::Strings { .. } | Condition::Moments { .. } | Condition::Measures(_));
+    if let Some((place, values)) = conditions.iter().enumerate().find(|(_, c)| !of_subjects && by_value(c)) {
+        return Lead::Values(place, values);
+    }
     // A common code over all subjects in order of time: walk the dates and probe, rather than sort all that have the code.
-    (selective || subject || search.sort.is_empty()).then_some((parameter, values))
-}
-
-/// The order: as asked, else as the leading index runs, newest first; the row's number makes it total.
-fn order(search: &Search, lead: bool, subject: bool) -> Vec<Key> {
-    let date = if lead { "k.date_us" } else { "r.date_us" };
-    let row_id = if lead { "k.row_id" } else { "r.row_id" };
-    let column = |sort: &Sort| match sort.column {
-        Column::Id => ID,
-        Column::Updated => "r.updated_us",
-        Column::Date => date,
-        Column::Subject => {
-            if lead {
-                "k.subject"
-            } else {
-                "r.subject"
-            }
-        }
-    };
-    let mut order: Vec<Key> = search.sort.iter().map(|s| Key { column: column(s), descending: s.descending }).collect();
-    if order.is_empty() {
-        if lead && !subject {
-            order.push(Key { column: "k.subject", descending: true });
-        }
-        order.push(Key { column: date, descending: true });
-    }
-    let descending = order.last().is_some_and(|key| key.descending);
-    order.push(Key { column: row_id, descending });
-    order
-}
-
-fn any<T>(sql: &mut Sql, values: &[T], mut push: impl FnMut(&mut Sql, &T)) {
-    for (i, value) in values.iter().enumerate() {
-        sql.push(if i == 0 { "(" } else { " OR (" });
-        push(sql, value);
-        sql.push(")");
-    }
-}
-
-/// The condition of a date match. `longest` bounds how far before its end a span starts, which makes a range of `from`.
-fn push_date(sql: &mut Sql, date: DateMatch, [from, until]: [&str; 2], longest: impl Fn(&mut Sql)) {
-    let (a, b) = (date.span.from, date.span.until);
-    let reaches = |sql: &mut Sql, at: i64| {
-        sql.push(from).push(" >= ").bind(at).push(" - ");
-        longest(sql);
-        sql.push(" AND ");
-    };
-    match date.prefix {
-        Prefix::Eq => {
-            sql.push(from).push(" >= ").bind(a).push(" AND ").push(from).push(" < ").bind(b);
-            sql.push(" AND ").push(until).push(" <= ").bind(b);
-        }
-        Prefix::Ne => {
-            sql.push("(").push(from).push(" < ").bind(a).push(" OR ").push(until).push(" > ").bind(b).push(")");
-        }
-        Prefix::Gt => {
-            reaches(sql, b);
-            sql.push(until).push(" > ").bind(b);
-        }
-        Prefix::Ge => {
-            reaches(sql, a);
-            sql.push("(").push(from).push(" >= ").bind(a).push(" OR ").push(until).push(" > ").bind(b).push(")");
-        }
-        Prefix::Lt => {
-            sql.push(from).push(" < ").bind(a);
-        }
-        Prefix::Le => {
-            sql.push(from).push(" < ").bind(b);
-            sql.push(" AND (").push(from).push(" < ").bind(a).push(" OR ").push(until).push(" <= ").bind(b).push(")");
-        }
-        Prefix::Sa => {
-            sql.push(from).push(" >= ").bind(b);
-        }
-        Prefix::Eb => {
-            sql.push(from).push(" < ").bind(a).push(" AND ").push(until).push(" <= ").bind(a);
-        }
-        Prefix::Ap => {
-            reaches(sql, a);
-            sql.push(from).push(" < ").bind(b).push(" AND ").push(until).push(" > ").bind(a);
-        }
-    }
+    terms.filter(|_| !sorted).unwrap_or(Lead::Resources)
 }

@@ -1,7 +1,9 @@
 //! Searches against a real database.
 
+mod value;
+
 use super::*;
-use crate::store::date::{Prefix, Span};
+use crate::store::date::{DateMatch, Prefix, Span};
 use crate::store::fixture::{observation, provenance, resource, store, tenant};
 use crate::store::sql::Value;
 
@@ -132,7 +134,8 @@ async fn pages_neither_repeat_nor_drop_while_resources_arrive() {
         ] {
             let (_directory, store) = seeded().await;
             let everything = store.search(&tenant("a"), &search(filters.clone())).await.unwrap().matches.len();
-            let sort = sort.iter().map(|&(column, descending)| Sort { column, descending }).collect();
+            let sort =
+                sort.iter().map(|&(column, descending)| Sort { key: SortKey::Column(column), descending }).collect();
             let mut query = Search { count: 3, sort, ..search(filters) };
             let mut seen = Vec::new();
             for i in 0.. {
@@ -157,8 +160,12 @@ async fn pages_neither_repeat_nor_drop_while_resources_arrive() {
 #[tokio::test]
 async fn what_refers_and_what_is_referred_to_come_along() {
     let (_directory, store) = seeded().await;
-    let include =
-        |kind: &str, parameter: &str| Include { kind: kind.to_owned(), parameter: parameter.to_owned(), target: None };
+    let include = |kind: &str, parameter: &str| Include {
+        kind: kind.to_owned(),
+        parameter: parameter.to_owned(),
+        target: None,
+        iterate: false,
+    };
     let query = Search {
         count: 5,
         includes: vec![include("Observation", "device"), include("Observation", "patient")],
@@ -216,7 +223,7 @@ async fn frequent_searches_are_range_scans() {
     if store.is_shared() {
         plenty(&store).await;
     }
-    let newest = || vec![Sort { column: Column::Date, descending: true }];
+    let newest = || vec![Sort { key: SortKey::Column(Column::Date), descending: true }];
     let loinc = || term("code", Some("http://loinc.org"), "8867-4");
     let tenant = tenant("a");
     for (query, index) in [
@@ -231,7 +238,7 @@ async fn frequent_searches_are_range_scans() {
         (search(vec![term("identifier", None, "m-o01")]), TERMS),
         (Search { kind: "Provenance".to_owned(), ..search(vec![term("target", None, "Observation/o01")]) }, TERMS),
         (
-            Search { sort: vec![Sort { column: Column::Updated, descending: true }], ..search(vec![]) },
+            Search { sort: vec![Sort { key: SortKey::Column(Column::Updated), descending: true }], ..search(vec![]) },
             "observation_updated",
         ),
         (search(vec![Filter::Id(vec!["o01".to_owned()])]), "observation_id"),
@@ -242,7 +249,8 @@ async fn frequent_searches_are_range_scans() {
             if after {
                 query.after = store.search(&tenant, &query).await.unwrap().next;
             }
-            let plan = Plan::of(&store.capability, &tenant, &query, store.clock.now());
+            let conditions = store.resolve(&tenant, &query.kind, &query.filters).await.unwrap();
+            let plan = Plan::of(&tenant, &query, &conditions, store.clock.now());
             let lines = explain(&store, plan.page()).await;
             let by_id = index == "observation_id"; // a handful of ids is sorted
             let (found, lead, avoided) = if store.is_shared() {

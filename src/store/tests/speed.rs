@@ -12,7 +12,7 @@ use crate::id::ResourceId;
 use crate::store::Store;
 use crate::store::date::DateMatch;
 use crate::store::fixture::{observation, provenance, store, tenant};
-use crate::store::search::{Filter, Include, Search, Sort, TermMatch};
+use crate::store::search::{Filter, Include, Search, Sort, SortKey, TermMatch};
 
 /// `cargo test --release --lib -- --ignored --nocapture store_speed`: per operation the CPU time of this process and of the
 /// database's, where that is another, and the time that passed. With `AFFERENT_TEST_POSTGRES` for PostgreSQL.
@@ -53,9 +53,13 @@ async fn store_speed() {
     let of_code = || vec![subject(), term("code", Some("http://loinc.org"), "8867-4")];
     let mut filters = of_code();
     filters.push(Filter::Date(vec![DateMatch::parse("ge2023-11-15").unwrap()]));
-    let trend = Search { sort: vec![Sort { column: Column::Date, descending: true }], ..search(filters) };
-    let include =
-        |kind: &str, parameter: &str| Include { kind: kind.to_owned(), parameter: parameter.to_owned(), target: None };
+    let trend = Search { sort: vec![Sort { key: SortKey::Column(Column::Date), descending: true }], ..search(filters) };
+    let include = |kind: &str, parameter: &str| Include {
+        kind: kind.to_owned(),
+        parameter: parameter.to_owned(),
+        target: None,
+        iterate: false,
+    };
     let with = Search {
         includes: vec![include("Observation", "device")],
         revincludes: vec![include("Provenance", "target")],

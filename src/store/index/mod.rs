@@ -1,0 +1,253 @@
+//! What the search columns and rows of a resource hold, taken from it by the paths of `capability/`: never by an `if` per type.
+
+mod rebuild;
+mod value;
+mod write;
+
+pub use value::normalize_reference;
+pub(in crate::store) use write::{forget, insert};
+
+use std::collections::BTreeSet;
+
+use super::date::Span;
+use super::table::{NO_DATE, measure, number, parameter as number_of, place, term};
+use super::text::normalize;
+use crate::capability::{Column, Parameter, ParameterType, ResourceRow};
+use crate::fhir::{Element, read};
+use crate::id::TenantId;
+
+/// Changes when the code below indexes differently by the same table.
+const VERSION: u32 = 1;
+
+/// The values of one resource's search columns and rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::store) struct Index {
+    pub(in crate::store) subject: i64,
+    pub(in crate::store) date: Span,
+    /// One bit per search parameter it has values of.
+    pub(in crate::store) present: i64,
+    /// (term, place), each pair once.
+    pub(in crate::store) terms: Vec<(i64, i64)>,
+    /// (parameter, searched form, hash of the text).
+    strings: Vec<(i64, String, i64)>,
+    /// (parameter, span).
+    dates: Vec<(i64, Span)>,
+    quantities: Vec<Quantity>,
+}
+
+/// A number with a unit.
+#[derive(Debug, Clone, PartialEq)]
+struct Quantity {
+    part: i64,
+    measure: i64,
+    value: f64,
+    /// Parameter, system, code and unit.
+    unit: [String; 4],
+}
+
+impl Index {
+    /// The values of `resource`, a resource of `row`'s type; nothing is searchable in a type without a row.
+    pub(in crate::store) fn of(tenant: &TenantId, row: Option<&ResourceRow>, resource: &Element) -> Self {
+        let mut index = Self {
+            subject: 0,
+            date: Span { from: NO_DATE, until: NO_DATE },
+            present: 0,
+            terms: Vec::new(),
+            strings: Vec::new(),
+            dates: Vec::new(),
+            quantities: Vec::new(),
+        };
+        let Some(row) = row else { return index };
+        for (bit, parameter) in row.parameters.iter().enumerate() {
+            let mut added = false;
+            for (part, element) in parameter.elements(resource) {
+                added |= match parameter.column {
+                    Some(Column::Id | Column::Updated) => false,
+                    Some(Column::Subject) => index.set_subject(row, parameter, element),
+                    Some(Column::Date) => index.set_date(element),
+                    None => index.add(tenant, row, parameter, part, element),
+                };
+            }
+            index.present |= i64::from(added) << bit;
+        }
+        index.terms.sort_unstable();
+        index.terms.dedup();
+        index.dates.sort_unstable();
+        index.dates.dedup();
+        index.strings.sort_unstable_by_key(|(parameter, _, exact)| (*parameter, *exact));
+        index.strings.dedup_by_key(|(parameter, _, exact)| (*parameter, *exact));
+        index.quantities.dedup();
+        index
+    }
+
+    fn set_subject(&mut self, row: &ResourceRow, parameter: &Parameter, element: &Element) -> bool {
+        let reference = value::reference(element).filter(|r| parameter.leads_to(r));
+        if let Some(reference) = &reference {
+            self.subject = number(reference);
+        }
+        reference.is_some() | self.add_identifier(row, parameter, element)
+    }
+
+    fn set_date(&mut self, element: &Element) -> bool {
+        let span = value::span(element).filter(|_| self.date.from == NO_DATE);
+        self.date = span.unwrap_or(self.date);
+        span.is_some()
+    }
+
+    fn add(
+        &mut self,
+        tenant: &TenantId,
+        row: &ResourceRow,
+        parameter: &Parameter,
+        part: i64,
+        element: &Element,
+    ) -> bool {
+        let (kind, name) = (row.resource.as_str(), parameter.name.as_str());
+        match parameter.kind {
+            ParameterType::Token => {
+                let before = self.terms.len();
+                value::tokens(element, &mut |system, code| {
+                    self.terms.push((term(kind, name, code), place(system, part)));
+                });
+                if parameter.is_identifier() {
+                    value::typed_identifier(element, &mut |system, code| {
+                        self.terms.push((term(kind, OF_TYPE, code), place(system, part)));
+                    });
+                }
+                if parameter.text {
+                    self.add_texts(number_of(tenant, kind, &text_of(name)), element);
+                }
+                self.terms.len() > before
+            }
+            ParameterType::Uri => {
+                let Some(uri) = read::primitive_str(element) else { return false };
+                // A canonical with its version is found without it as well.
+                let plain = uri.split_once('|').map(|(plain, _)| plain);
+                self.terms.extend(plain.into_iter().chain([uri]).map(|uri| (term(kind, name, uri), part)));
+                true
+            }
+            ParameterType::Reference => {
+                let reference = value::reference(element).filter(|r| parameter.leads_to(r));
+                self.terms.extend(reference.iter().map(|r| (term(kind, name, r), place("", part))));
+                reference.is_some() | self.add_identifier(row, parameter, element)
+            }
+            ParameterType::Date => {
+                let span = value::span(element);
+                self.dates.extend(span.map(|span| (number_of(tenant, kind, name), span)));
+                span.is_some()
+            }
+            ParameterType::String => self.add_texts(number_of(tenant, kind, name), element),
+            ParameterType::Quantity => {
+                let Some((value, unit)) = value::quantity(element) else { return false };
+                let measure = measure(tenant, kind, name, unit);
+                let unit = [name, unit[0], unit[1], unit[2]].map(str::to_owned);
+                self.quantities.push(Quantity { part, measure, value, unit });
+                true
+            }
+            ParameterType::Composite => false,
+        }
+    }
+
+    /// The identifier by which a reference names what it leads to.
+    fn add_identifier(&mut self, row: &ResourceRow, parameter: &Parameter, element: &Element) -> bool {
+        let name = identifier_of(&parameter.name);
+        let before = self.terms.len();
+        for identifier in read::elements(element, "identifier") {
+            value::tokens(identifier, &mut |system, value| {
+                self.terms.push((term(&row.resource, &name, value), place(system, 0)));
+            });
+        }
+        self.terms.len() > before
+    }
+
+    fn add_texts(&mut self, parameter: i64, element: &Element) -> bool {
+        let before = self.strings.len();
+        value::texts(element, &mut |text| {
+            let searched = normalize(text);
+            if !searched.is_empty() {
+                self.strings.push((parameter, searched, number(text)));
+            }
+        });
+        self.strings.len() > before
+    }
+
+    /// The units of its quantities.
+    fn units(&self) -> BTreeSet<&[String; 4]> {
+        self.quantities.iter().map(|quantity| &quantity.unit).collect()
+    }
+}
+
+/// What identifiers with a type stand under (`identifier:of-type`).
+pub const OF_TYPE: &str = "identifier:of-type";
+
+/// What the texts of a token parameter stand under.
+pub fn text_of(parameter: &str) -> String {
+    format!("{parameter}:text")
+}
+
+/// What the identifiers in a reference stand under.
+pub fn identifier_of(parameter: &str) -> String {
+    format!("{parameter}:identifier")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::date::END;
+    use super::super::fixture::tenant;
+    use super::*;
+    use crate::capability::Capability;
+    use crate::fhir::json;
+
+    fn index(json: &str) -> Index {
+        let resource = json::parse(json.as_bytes()).unwrap();
+        let capability = Capability::builtin().unwrap();
+        Index::of(&tenant("a"), capability.resource(read::resource_type(&resource).unwrap()), &resource)
+    }
+
+    #[test]
+    fn an_observation_is_indexed_by_its_row() {
+        let index = index(
+            r#"{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8867-4"},{"code":"own"}]},
+            "subject":{"reference":"Patient/p/_history/2"},"effectivePeriod":{"start":"2026-01-18T14:00:00Z"},
+            "derivedFrom":[{"reference":"Observation/a"},{"reference":"Observation/b"}],
+            "valueQuantity":{"value":60.5,"unit":"bpm","system":"http://unitsofmeasure.org","code":"/min"},
+            "component":[{"code":{"text":"none"}},{"code":{"coding":[{"system":"s:x","code":"c"}]},"valueQuantity":{"value":2}}]}"#,
+        );
+        assert_eq!(index.subject, number("Patient/p"));
+        assert_eq!(index.date.until, END);
+        let term = |p, v| term("Observation", p, v);
+        let mut expected = vec![
+            (term("code", "8867-4"), place("http://loinc.org", 0)),
+            (term("code", "own"), 0),
+            (term("status", "final"), 0),
+            (term("derived-from", "Observation/a"), 0),
+            (term("derived-from", "Observation/b"), 0),
+            (term("component-code", "c"), place("s:x", 2)),
+        ];
+        expected.sort_unstable();
+        assert_eq!(index.terms, expected);
+        let quantities: Vec<(i64, f64)> = index.quantities.iter().map(|q| (q.part, q.value)).collect();
+        assert_eq!(quantities, [(0, 60.5), (2, 2.0)]);
+        assert_eq!(index.present.count_ones(), 9);
+    }
+
+    #[test]
+    fn booleans_identifiers_and_names_are_indexed() {
+        let index = index(
+            r#"{"resourceType":"Patient","active":true,"birthDate":"1980","identifier":[{"system":"s:x","value":"1",
+            "type":{"coding":[{"system":"t:y","code":"MR"}]}}],"name":[{"family":"Müller","given":["Eva","Ada"]}],
+            "deceasedDateTime":"2026-01","telecom":[{"system":"phone","value":"1"}]}"#,
+        );
+        assert!(index.terms.contains(&(term("Patient", "active", "true"), 0)));
+        assert!(index.terms.contains(&(term("Patient", "identifier", "1"), place("s:x", 0))));
+        assert!(index.terms.contains(&(term("Patient", OF_TYPE, "MR|1"), place("t:y", 0))));
+        assert!(index.terms.iter().any(|(t, _)| *t == term("Patient", "phone", "1")));
+        assert_eq!(index.date, Span::parse("1980").unwrap());
+        assert_eq!(index.dates, [(number_of(&tenant("a"), "Patient", "death-date"), Span::parse("2026-01").unwrap())]);
+        let name = number_of(&tenant("a"), "Patient", "name");
+        let mut names: Vec<&str> =
+            index.strings.iter().filter(|(p, ..)| *p == name).map(|(_, value, _)| value.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["ada", "eva", "muller"]);
+    }
+}

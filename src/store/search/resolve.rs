@@ -1,0 +1,182 @@
+//! From filters to conditions: names become the numbers columns hold, units are looked up, and chains are followed.
+//!
+//! A chain is followed from its end: first the resources it asks for, then what refers to them. `_has` likewise. Both are
+//! bounded: who asks for the Observations of everybody called A is told to ask for less.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row as _;
+
+use super::condition::{Condition, Term, Terms};
+use super::filter::{Filter, TermMatch};
+use super::include::targets;
+use super::plan::Plan;
+use crate::capability::{Column, Parameter, ResourceRow};
+use crate::id::TenantId;
+use crate::store::read::Stored;
+use crate::store::table::{number, parameter as number_of, place, term};
+use crate::store::{Store, StoreError};
+
+/// Most resources a chain or `_has` leads over.
+const MOST: usize = 1000;
+
+impl Store {
+    /// What `filters` mean for resources of `kind`.
+    pub(super) async fn resolve(
+        &self,
+        tenant: &TenantId,
+        kind: &str,
+        filters: &[Filter],
+    ) -> Result<Vec<Condition>, StoreError> {
+        let mut conditions = Vec::with_capacity(filters.len());
+        for filter in filters {
+            conditions.push(Box::pin(self.condition(tenant, kind, filter)).await?);
+        }
+        Ok(conditions)
+    }
+
+    async fn condition(&self, tenant: &TenantId, kind: &str, filter: &Filter) -> Result<Condition, StoreError> {
+        let row = self.capability.resource(kind);
+        let parameter_of = |name: &str| row.and_then(|row| row.parameter(name));
+        Ok(match filter {
+            Filter::Id(ids) => Condition::Id(ids.clone()),
+            Filter::Updated(dates) => Condition::Updated(dates.clone()),
+            Filter::Subject(subjects) => Condition::Subject(subjects.iter().map(|s| number(s)).collect()),
+            Filter::Date(dates) => Condition::Date(dates.clone()),
+            Filter::Term { parameter, values } => Condition::Terms(terms(kind, row, parameter, values)),
+            Filter::String { parameter, values } => {
+                Condition::Strings { parameter: number_of(tenant, kind, parameter), values: values.clone() }
+            }
+            Filter::Moment { parameter, values } => {
+                Condition::Moments { parameter: number_of(tenant, kind, parameter), values: values.clone() }
+            }
+            Filter::Quantity { parameter, values } => {
+                let members = row.zip(parameter_of(parameter)).map(|(row, p)| row.members(p)).unwrap_or_default();
+                let names: Vec<&str> = members.iter().map(|p| p.name.as_str()).collect();
+                let mut measures = Vec::new();
+                for value in values {
+                    measures.extend(self.measures(tenant, kind, &names, value).await?);
+                }
+                Condition::Measures(measures)
+            }
+            Filter::Together { parameter, code, value } => {
+                let code = terms(kind, row, parameter, std::slice::from_ref(code));
+                let value = Box::pin(self.condition(tenant, kind, value)).await?;
+                let together = |code: &Term| vec![Condition::Together(*code, Box::new(value.clone()))];
+                Condition::Any(code.values.iter().map(together).collect())
+            }
+            Filter::Missing { parameter, missing } => {
+                Condition::Present { bits: row.map_or(0, |row| bits(row, parameter)), present: !missing }
+            }
+            Filter::Not(filter) => Condition::Not(Box::new(Box::pin(self.condition(tenant, kind, filter)).await?)),
+            Filter::Any(alternatives) => {
+                let mut any = Vec::with_capacity(alternatives.len());
+                for all in alternatives {
+                    any.push(self.resolve(tenant, kind, all).await?);
+                }
+                Condition::Any(any)
+            }
+            Filter::Chain { parameter, targets } => {
+                let mut references = Vec::new();
+                for (target, filters) in targets {
+                    let ids = self.ids(tenant, target, filters, parameter).await?;
+                    references.extend(ids.into_iter().map(|id| format!("{target}/{id}")));
+                }
+                refers_to(kind, row, parameter, references)
+            }
+            Filter::Has { kind: from, parameter, filters } => {
+                Condition::Id(self.referred(tenant, kind, (from, parameter), filters).await?)
+            }
+        })
+        .map(|condition| match condition {
+            Condition::Id(ids) if ids.is_empty() => Condition::Any(Vec::new()),
+            condition => condition,
+        })
+    }
+
+    /// The ids of resources for which `filters` hold.
+    async fn ids(
+        &self,
+        tenant: &TenantId,
+        kind: &str,
+        filters: &[Filter],
+        parameter: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let conditions = self.resolve(tenant, kind, filters).await?;
+        let plan = Plan::all(tenant, kind, &conditions, &[], self.clock.now());
+        let rows = plan.ids(MOST).query().fetch_all(&self.readers).await?;
+        if rows.len() > MOST {
+            return Err(StoreError::TooBroad { parameter: parameter.to_owned(), most: MOST });
+        }
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+
+    /// The ids of resources of `kind` to which those of another type refer for which `filters` hold.
+    async fn referred(
+        &self,
+        tenant: &TenantId,
+        kind: &str,
+        (from, name): (&str, &str),
+        filters: &[Filter],
+    ) -> Result<Vec<String>, StoreError> {
+        let Some(parameter) = self.capability.resource(from).and_then(|row| row.parameter(name)) else {
+            return Ok(Vec::new());
+        };
+        let conditions = self.resolve(tenant, from, filters).await?;
+        let plan = Plan::all(tenant, from, &conditions, &[], self.clock.now());
+        // All that are about the same one lead to the same one.
+        let per_subject = parameter.column == Some(Column::Subject);
+        let rows = plan.whole(per_subject, MOST).query().fetch_all(&self.readers).await?;
+        if rows.len() > MOST {
+            return Err(StoreError::TooBroad { parameter: format!("_has:{from}:{name}"), most: MOST });
+        }
+        let mut ids = BTreeSet::new();
+        for row in rows {
+            let found = targets(&Stored::from_row(from, &row)?, parameter, None);
+            ids.extend(found.into_iter().filter(|(target, _)| target == kind).map(|(_, id)| id));
+        }
+        Ok(ids.into_iter().collect())
+    }
+}
+
+/// The terms of a parameter's values; those of every parameter it stands for.
+fn terms(kind: &str, row: Option<&ResourceRow>, name: &str, values: &[TermMatch]) -> Terms {
+    let known = row.and_then(|row| row.parameter(name).map(|p| (row, p)));
+    let members: Vec<&Parameter> = known.map(|(row, p)| row.members(p)).unwrap_or_default();
+    let of_member = |name: &str, in_part: bool| {
+        let one = |value: &TermMatch| Term {
+            term: term(kind, name, &value.value),
+            place: value.system.as_ref().map(|system| place(system, 0)),
+            in_part,
+        };
+        values.iter().map(one).collect::<Vec<_>>()
+    };
+    let values = if members.is_empty() {
+        of_member(name, false) // what stands under a name of its own, such as the identifiers in a reference
+    } else {
+        members.iter().flat_map(|member| of_member(&member.name, member.part.is_some())).collect()
+    };
+    let rank = |name: &str| row.and_then(|row| row.parameters.iter().position(|p| p.name == name));
+    let rank = if members.is_empty() { Some(0) } else { members.iter().filter_map(|m| rank(&m.name)).min() };
+    let selective = members.is_empty() || members.iter().all(|member| member.selective);
+    Terms { rank: rank.unwrap_or(usize::MAX), selective, values }
+}
+
+/// What refers to one of `references`.
+fn refers_to(kind: &str, row: Option<&ResourceRow>, name: &str, references: Vec<String>) -> Condition {
+    if references.is_empty() {
+        return Condition::Any(Vec::new());
+    }
+    if row.and_then(|row| row.parameter(name)).is_some_and(|p| p.column == Some(Column::Subject)) {
+        return Condition::Subject(references.iter().map(|r| number(r)).collect());
+    }
+    let values: Vec<TermMatch> = references.into_iter().map(TermMatch::of).collect();
+    Condition::Terms(terms(kind, row, name, &values))
+}
+
+/// The bits that say whether a resource has values of a parameter, or of any it stands for.
+fn bits(row: &ResourceRow, name: &str) -> i64 {
+    let members = row.parameter(name).map(|p| row.members(p)).unwrap_or_default();
+    let bit = |member: &&Parameter| row.parameters.iter().position(|p| p.name == member.name);
+    members.iter().filter_map(bit).fold(0, |bits, bit| bits | (1 << bit))
+}
