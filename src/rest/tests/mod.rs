@@ -1,5 +1,6 @@
 //! The API as a client sees it, without a socket.
 
+mod search;
 mod us_core;
 
 use std::sync::Arc;
@@ -81,12 +82,20 @@ async fn empty() -> Server {
         id: "biosignal".to_owned(),
         url: "https://afferent.dev/fhir/CodeSystem/biosignal".to_owned(),
         json:
-            br#"{"resourceType":"CodeSystem","id":"biosignal","url":"https://afferent.dev/fhir/CodeSystem/biosignal"}"#
+            br#"{"resourceType":"CodeSystem","id":"biosignal","url":"https://afferent.dev/fhir/CodeSystem/biosignal","concept":[{"code":"ecg"}]}"#
                 .to_vec(),
+    };
+    let set = Conformance {
+        kind: "ValueSet".to_owned(),
+        id: "biosignal".to_owned(),
+        url: "https://afferent.dev/fhir/ValueSet/biosignal".to_owned(),
+        json: br#"{"resourceType":"ValueSet","id":"biosignal","url":"https://afferent.dev/fhir/ValueSet/biosignal",
+            "compose":{"include":[{"system":"https://afferent.dev/fhir/CodeSystem/biosignal"}]}}"#
+            .to_vec(),
     };
     let key = key(&store, "a", "system/*.rs").await;
     let auth = Auth::new(store.clone(), Arc::new(Standing));
-    let router = routers(store.clone(), auth, None, vec![definition]).unwrap();
+    let router = routers(store.clone(), auth, None, vec![definition, set]).unwrap();
     Server { _directory: directory, store, router, key }
 }
 
