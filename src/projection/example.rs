@@ -11,7 +11,7 @@ use crate::resource::Resource;
 /// # Errors
 /// A file is no FHIR resource; a test keeps that from being released.
 pub fn examples() -> Result<Vec<Resource>, IgError> {
-    let files = FILES.get_dir("example").into_iter().flat_map(|folder| folder.files());
+    let files = FILES.get_dir("example").into_iter().flat_map(include_dir::Dir::files);
     files
         .map(|file| {
             let parse = |source| IgError::Parse { path: file.path().to_owned(), source };

@@ -26,13 +26,12 @@ pub(super) fn subset(
     let (mandatory, summary) = row.map_or((empty, empty), |row| (&row.mandatory, &row.summary));
     let is_in = |names: &[String], name: &str| names.iter().any(|wanted| is(wanted, name));
     let keep = |name: &str| match shape {
-        Shape::Whole => true,
+        Shape::Whole | Shape::Summary => true,
         Shape::Data => name != "text",
         Shape::Text => name == "text" || is_in(mandatory, name),
         Shape::Elements(wanted) => {
             is_in(mandatory, name) || wanted.iter().any(|w| w == name || is(&format!("{w}[x]"), name))
         }
-        Shape::Summary => true,
     };
     if *shape == Shape::Whole {
         return Ok(resource);

@@ -86,18 +86,17 @@ impl SearchParameters {
             "_summary" => self.summary(text)?,
             "_elements" => self.shape = elements(name, text)?,
             "_sort" => self.sort(row, text)?,
-            _ => match Way::of(name) {
-                Some(way) => {
+            _ => {
+                if let Some(way) = Way::of(name) {
                     let found = includes(context.capability, row, name, text, way)?;
                     let all = if way.0 == Way::To { &mut self.search.includes } else { &mut self.search.revincludes };
                     all.extend(found);
-                }
-                None => {
+                } else {
                     let mut reader = Reader { context, name, searched: &mut self.searched };
                     let filters = reader.filters(row, name, text, 0)?;
                     self.search.filters.extend(filters);
                 }
-            },
+            }
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use crate::store::fixture::tenant;
 /// The file, where it is there.
 #[allow(clippy::print_stdout)]
 fn metadata() -> Option<Value> {
+    #[expect(clippy::disallowed_methods, reason = "where the tests are told what others look up")]
     let shared = std::env::var("AFFERENT_SHARED").unwrap_or_else(|_| "../shared".to_owned());
     let path = format!("{shared}/facts/us-core-6.1.0-metadata.yml");
     let Ok(text) = std::fs::read_to_string(&path) else {

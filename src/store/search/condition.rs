@@ -51,7 +51,7 @@ pub(super) struct Terms {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Term {
-    pub(super) term: i64,
+    pub(super) number: i64,
     /// The place it must be in, where that matters, and whether in any repetition of a part.
     pub(super) place: Option<i64>,
     pub(super) in_part: bool,
@@ -123,19 +123,19 @@ impl Scope<'_> {
                 push_span(sql, date.at(self.now), [&from, "r.until_us"], Some(&|sql: &mut Sql| self.push_longest(sql)));
             }),
             Condition::Terms(terms) => any(sql, &terms.values, |sql, value| {
-                self.push_exists(sql, |sql| {
+                push_exists(sql, |sql| {
                     sql.push(self.table.name).push("_term x WHERE ");
                     self.push_term(sql, "x", *value);
                     sql.push(SAME_ROW);
                 });
             }),
             Condition::Strings { .. } | Condition::Moments { .. } | Condition::Measures(_) => {
-                self.push_exists(sql, |sql| {
+                push_exists(sql, |sql| {
                     self.push_values(sql, condition);
                     sql.push(" AND v.row_id = r.row_id");
                 });
             }
-            Condition::Together(code, value) => self.push_exists(sql, |sql| self.push_together(sql, *code, value)),
+            Condition::Together(code, value) => push_exists(sql, |sql| self.push_together(sql, *code, value)),
             Condition::Present { bits, present } => {
                 sql.push("(r.present & ").bind(*bits).push(if *present { ") <> 0" } else { ") = 0" });
             }
@@ -154,18 +154,10 @@ impl Scope<'_> {
         }
     }
 
-    /// `EXISTS (SELECT 1 FROM …)`. What has an offset PostgreSQL does not turn into a join: it would think that next to
-    /// nothing passes all of these conditions, and sort everything that does.
-    fn push_exists(&self, sql: &mut Sql, push: impl FnOnce(&mut Sql)) {
-        sql.push("EXISTS (SELECT 1 FROM ");
-        push(sql);
-        sql.push(" LIMIT 1 OFFSET 0)");
-    }
-
     /// Appends what a row of terms must be.
     pub(super) fn push_term(&self, sql: &mut Sql, alias: &str, term: Term) {
         sql.push(alias).push(".tenant = ").bind(self.tenant.as_str());
-        sql.push(" AND ").push(alias).push(".term = ").bind(term.term);
+        sql.push(" AND ").push(alias).push(".term = ").bind(term.number);
         if let Some(place) = term.place {
             sql.push(" AND ").push(alias).push(".system");
             if term.in_part {
@@ -235,6 +227,14 @@ impl Scope<'_> {
 
 /// The row of terms `x` is one of the resource's: its key as far as it is known.
 const SAME_ROW: &str = " AND x.subject = r.subject AND x.date_us = r.date_us AND x.row_id = r.row_id";
+
+/// `EXISTS (SELECT 1 FROM …)`. What has an offset PostgreSQL does not turn into a join: it would think that next to nothing
+/// passes all of these conditions, and sort everything that does.
+fn push_exists(sql: &mut Sql, push: impl FnOnce(&mut Sql)) {
+    sql.push("EXISTS (SELECT 1 FROM ");
+    push(sql);
+    sql.push(" LIMIT 1 OFFSET 0)");
+}
 
 /// Appends what holds when any alternative does; none is never.
 fn any<T>(sql: &mut Sql, values: &[T], mut push: impl FnMut(&mut Sql, &T)) {

@@ -145,7 +145,7 @@ fn terms(kind: &str, row: Option<&ResourceRow>, name: &str, values: &[TermMatch]
     let members: Vec<&Parameter> = known.map(|(row, p)| row.members(p)).unwrap_or_default();
     let of_member = |name: &str, in_part: bool| {
         let one = |value: &TermMatch| Term {
-            term: term(kind, name, &value.value),
+            number: term(kind, name, &value.value),
             place: value.system.as_ref().map(|system| place(system, 0)),
             in_part,
         };
