@@ -4,11 +4,14 @@ use crate::store::date::{DateMatch, Prefix};
 use crate::store::sql::Sql;
 
 /// Appends the condition of a date match on the columns `from` and `until`. `longest` bounds how far before its end a span
-/// starts, which makes a range of `from`.
+/// starts, which makes a range of `from`; without it there is an index of `until` as well.
 pub(super) fn push_span(sql: &mut Sql, date: DateMatch, [from, until]: [&str; 2], longest: Option<&dyn Fn(&mut Sql)>) {
     let (a, b) = (date.span.from, date.span.until);
     let reaches = |sql: &mut Sql, at: i64| {
-        let Some(longest) = longest else { return };
+        let Some(longest) = longest else {
+            sql.push(until).push(" >= ").bind(at).push(" AND ");
+            return;
+        };
         sql.push(from).push(" >= ").bind(at).push(" - ");
         longest(sql);
         sql.push(" AND ");

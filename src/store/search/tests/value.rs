@@ -281,3 +281,57 @@ async fn what_came_along_is_followed_on_and_circles_end() {
     };
     assert_eq!(included(&back).await, ["Patient/p2", "Observation/x2", "Observation/x3"]);
 }
+
+/// What a string, date, quantity or term alone narrows is read through its index, and nothing is read from end to end.
+#[tokio::test]
+async fn what_narrows_leads() {
+    let (_directory, store) = people().await;
+    if store.is_shared() {
+        plenty(&store).await;
+    }
+    let moment = |parameter: &str| Filter::Moment {
+        parameter: parameter.to_owned(),
+        values: vec![DateMatch::parse("ge2026-01").unwrap()],
+    };
+    let fast = || quantity("value-quantity", Prefix::Gt, 150.0, 0.5, Some((UCUM, "/min")));
+    let together = Filter::Together {
+        parameter: "component-code".to_owned(),
+        code: TermMatch::of("8480-6".to_owned()),
+        value: Box::new(fast()),
+    };
+    let newest =
+        |query: Search| Search { sort: vec![Sort { key: SortKey::Column(Column::Date), descending: true }], ..query };
+    for (query, index) in [
+        (of("Patient", vec![string("name", How::Start, "mul")]), "patient_string_value"),
+        (of("Patient", vec![string("name", How::Contains, "mul")]), "patient_string"),
+        (of("Patient", vec![moment("death-date")]), "patient_moment_until"),
+        (of("Condition", vec![moment("onset-date")]), "other_resource_moment_until"),
+        (of("DocumentReference", vec![string("description", How::Exact, "x")]), "document_reference_string_value"),
+        (of("Observation", vec![fast()]), "observation_quantity_value"),
+        (newest(of("Observation", vec![fast(), term("code", None, "8867-4")])), "observation_quantity_value"),
+        (of("Observation", vec![fast(), term("code", None, "8867-4"), subject("p2")]), TERMS),
+        (of("Observation", vec![fast(), subject("p2")]), "observation_subject"),
+        (of("Observation", vec![term("component-code", None, "8480-6"), together, subject("p2")]), TERMS),
+        (of("Observation", vec![term("has-member", None, "Observation/x1")]), TERMS),
+        (of("Observation", vec![term("_tag", None, "x")]), TERMS),
+        (of("Observation", vec![term("_profile", None, "http://x"), subject("p2")]), TERMS),
+        (of("Condition", vec![term("evidence-detail", None, "Observation/x1")]), TERMS),
+        (of("Encounter", vec![term("location", None, "Location/x1"), subject("p2")]), TERMS),
+    ] {
+        let conditions = store.resolve(&tenant("a"), &query.kind, &query.filters).await.unwrap();
+        let tenant = tenant("a");
+        let plan = Plan::of(&tenant, &query, &conditions, store.clock.now());
+        for sql in [plan.page(), plan.count(), plan.ids(9)] {
+            let lines = explain(&store, sql).await;
+            let index = match (index, store.is_shared()) {
+                (TERMS, true) => "_term_pkey",
+                (TERMS, false) => "PRIMARY KEY",
+                (index, _) => index,
+            };
+            assert!(lines.iter().any(|line| line.contains(index)), "{index} {query:?} {lines:#?}");
+            // What is read from end to end is what the index gave.
+            let whole = |line: &&String| line.contains("Seq Scan") || line.starts_with("SCAN ") && *line != "SCAN k";
+            assert!(!lines.iter().any(|line| whole(&line)), "{query:?} {lines:#?}");
+        }
+    }
+}
