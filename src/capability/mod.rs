@@ -268,5 +268,16 @@ mod tests {
             capability.references_to("Observation").any(|(row, p)| row.resource == "Provenance" && p.name == "target")
         );
         assert!(capability.resource(COMMON).is_none());
+        assert_eq!(capability.system, [Interaction::SearchSystem]);
+    }
+
+    /// Were there a parameter of our own, its SearchParameter would have to be among the definitions we serve.
+    #[test]
+    fn every_parameter_is_defined_by_hl7() {
+        for row in Capability::builtin().unwrap().resources() {
+            for p in &row.parameters {
+                assert!(p.definition.starts_with("http://hl7.org/fhir/"), "{}: {}", row.resource, p.definition);
+            }
+        }
     }
 }

@@ -52,7 +52,7 @@ pub fn routers(
     let mut all = canonical_router(state.clone());
     for base in ["/fhir/R4", "/t/{tenant}/fhir/R4"] {
         // Nesting leaves the base with a slash to whoever mounts.
-        let slash = of_system().fallback(no_route).with_state(state.clone());
+        let slash = of_system(&state.capability)?.with_state(state.clone());
         all = all.route(&format!("{base}/"), slash).nest(base, router(state.clone())?);
     }
     Ok(all)
@@ -64,9 +64,11 @@ pub fn routers(
 /// The table lists what nothing handles.
 pub fn router(state: RestState) -> Result<Router, StartError> {
     let mut router: Router<RestState> =
-        Router::new().route("/metadata", get(capabilities::capabilities)).route("/", of_system().fallback(no_route));
-    let by_post = post(search_system::search_system_by_post).layer(DefaultBodyLimit::max(SEARCH_BODY));
-    router = router.route("/_search", by_post);
+        Router::new().route("/metadata", get(capabilities::capabilities)).route("/", of_system(&state.capability)?);
+    if state.capability.system.contains(&Interaction::SearchSystem) {
+        let by_post = post(search_system::search_system_by_post).layer(DefaultBodyLimit::max(SEARCH_BODY));
+        router = router.route("/_search", by_post);
+    }
     for row in state.capability.resources() {
         router = router.merge(of_type(&state, row)?);
     }
@@ -74,8 +76,17 @@ pub fn router(state: RestState) -> Result<Router, StartError> {
 }
 
 /// What is done to the base URL itself.
-fn of_system() -> MethodRouter<RestState> {
-    get(search_system::search_system)
+fn of_system(capability: &Capability) -> Result<MethodRouter<RestState>, StartError> {
+    let mut router = MethodRouter::new();
+    for interaction in &capability.system {
+        router = match interaction {
+            Interaction::SearchSystem => router.get(search_system::search_system),
+            other => {
+                return Err(StartError::Unhandled { resource: "the system".to_owned(), what: other.code().to_owned() });
+            }
+        };
+    }
+    Ok(router.fallback(no_route))
 }
 
 /// Our definitions where their canonical URLs point.
@@ -132,6 +143,7 @@ fn of_type(state: &RestState, row: &ResourceRow) -> Result<Router<RestState>, St
 pub fn check() -> Result<(), StartError> {
     let capability = Capability::builtin()?;
     Statement::new(&capability)?;
+    of_system(&capability).map(drop)?;
     capability.resources().try_for_each(check_row)
 }
 

@@ -29,8 +29,8 @@ pub enum StoreError {
         /// Most it may include.
         most: usize,
     },
-    /// A chain leads over too many resources.
-    #[error("more than {most} resources are on the way; ask for fewer")]
+    /// A chain leads over too many resources, or a search has too many values.
+    #[error("more than {most} values or resources are on the way; ask for less")]
     TooBroad {
         /// The parameter that leads there.
         parameter: String,

@@ -101,6 +101,11 @@ impl Sql {
         self.push(")")
     }
 
+    /// How many parameters it has.
+    pub(in crate::store) fn values(&self) -> usize {
+        self.values.len()
+    }
+
     /// The statement, ready to run.
     pub(in crate::store) fn query<'q>(self) -> Query<'q, Any, AnyArguments> {
         let mut query = sqlx::query(AssertSqlSafe(self.text));

@@ -260,6 +260,11 @@ async fn what_does_not_apply_is_refused_by_name() {
         let issue = Server::refused(&server.get(&format!("/{path}")).await, 400, "value");
         assert_eq!(issue["expression"][0], name, "{path}");
     }
+    let ids = |count: usize| (0..count).map(|i| format!("x{i}")).collect::<Vec<_>>().join(",");
+    assert_eq!(server.found(&format!("/Provenance?target={}&entity={}", ids(100), ids(100))).await.0.len(), 0);
+    assert_eq!(server.found(&format!("/Observation?code:not={}&_count=1", ids(100))).await.0.len(), 1);
+    let path = format!("/Provenance?{}", format!("entity={}&", ids(100)).repeat(30));
+    Server::refused(&server.get(&path).await, 400, "too-costly");
     let many = (0..1100).map(|i| resource("Patient", &format!("m{i}"), r#","name":[{"family":"Many"}]"#)).collect();
     server.store.put(&tenant("a"), many).await.unwrap();
     let issue = Server::refused(&server.get("/Observation?patient.name=many").await, 400, "too-costly");

@@ -1,5 +1,7 @@
 //! What must hold for a row, as SQL.
 
+use std::collections::BTreeMap;
+
 use crate::id::TenantId;
 use crate::store::date::DateMatch;
 use crate::store::search::filter::{How, StringMatch};
@@ -82,6 +84,16 @@ impl Term {
     }
 }
 
+/// The terms by the place they must be in: those of a group are asked for at once. A database refuses expressions as deep as
+/// some lists are long.
+pub(super) fn groups(values: &[Term]) -> Vec<Vec<Term>> {
+    let mut groups: BTreeMap<_, Vec<Term>> = BTreeMap::new();
+    for value in values {
+        groups.entry((value.place, value.place.is_some() && value.in_part)).or_default().push(*value);
+    }
+    groups.into_values().collect()
+}
+
 /// What conditions are about: the rows of one type.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scope<'a> {
@@ -122,10 +134,10 @@ impl Scope<'_> {
                 sql.push(&from).push(" > ").bind(NO_DATE).push(" AND ");
                 push_span(sql, date.at(self.now), [&from, "r.until_us"], Some(&|sql: &mut Sql| self.push_longest(sql)));
             }),
-            Condition::Terms(terms) => any(sql, &terms.values, |sql, value| {
+            Condition::Terms(terms) => any(sql, &groups(&terms.values), |sql, group| {
                 push_exists(sql, |sql| {
                     sql.push(self.table.name).push("_term x WHERE ");
-                    self.push_term(sql, "x", *value);
+                    self.push_terms(sql, "x", group);
                     sql.push(SAME_ROW);
                 });
             }),
@@ -156,11 +168,19 @@ impl Scope<'_> {
 
     /// Appends what a row of terms must be.
     pub(super) fn push_term(&self, sql: &mut Sql, alias: &str, term: Term) {
-        sql.push(alias).push(".tenant = ").bind(self.tenant.as_str());
-        sql.push(" AND ").push(alias).push(".term = ").bind(term.number);
-        if let Some(place) = term.place {
+        self.push_terms(sql, alias, &[term]);
+    }
+
+    /// Appends that a row of terms must be one of a group.
+    pub(super) fn push_terms(&self, sql: &mut Sql, alias: &str, group: &[Term]) {
+        sql.push(alias).push(".tenant = ").bind(self.tenant.as_str()).push(" AND ").push(alias).push(".term");
+        match group {
+            [one] => sql.push(" = ").bind(one.number),
+            several => sql.bind_in(several.iter().map(|term| Value::Int(term.number)).collect()),
+        };
+        if let Some((place, in_part)) = group.first().and_then(|term| term.place.map(|place| (place, term.in_part))) {
             sql.push(" AND ").push(alias).push(".system");
-            if term.in_part {
+            if in_part {
                 sql.push(" BETWEEN ").bind(place).push(" AND ").bind(place | PARTS);
             } else {
                 sql.push(" = ").bind(place);
@@ -199,7 +219,7 @@ impl Scope<'_> {
         match value {
             Condition::Terms(terms) => {
                 sql.push("_term y WHERE (");
-                any(sql, &terms.values, |sql, term| self.push_term(sql, "y", *term));
+                any(sql, &groups(&terms.values), |sql, group| self.push_terms(sql, "y", group));
                 sql.push(") AND y.subject = r.subject AND y.date_us = r.date_us AND y.row_id = r.row_id");
                 sql.push(&format!(" AND (y.system & {PARTS}) = {part}"));
             }

@@ -23,11 +23,14 @@ pub use cursor::{Cursor, InvalidCursor};
 pub use filter::{Filter, How, QuantityMatch, StringMatch, TermMatch, UnitMatch};
 
 use super::read::Stored;
-use super::sql::Row;
+use super::sql::{Row, Sql};
 use super::{Store, StoreError};
 use crate::capability::Column;
 use crate::id::TenantId;
 use plan::Plan;
+
+/// Most values in one statement; SQLite has up to 32,766.
+const MOST_VALUES: usize = 30_000;
 
 /// A search, its values checked.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -116,7 +119,7 @@ impl Store {
     }
 
     async fn page(&self, plan: &Plan<'_>, search: &Search) -> Result<Page, StoreError> {
-        let rows: Vec<Row> = plan.page().query().fetch_all(&self.readers).await?;
+        let rows = self.rows(plan.page()).await?;
         let mut page = Page::default();
         let mut last = None;
         for row in rows.iter().take(search.count) {
@@ -131,9 +134,17 @@ impl Store {
         Ok(page)
     }
 
+    /// The rows of a statement, unless it asks for more values than a statement may have.
+    async fn rows(&self, sql: Sql) -> Result<Vec<Row>, StoreError> {
+        if sql.values() > MOST_VALUES {
+            return Err(StoreError::TooBroad { parameter: "query".to_owned(), most: MOST_VALUES });
+        }
+        Ok(sql.query().fetch_all(&self.readers).await?)
+    }
+
     async fn count(&self, plan: &Plan<'_>) -> Result<u64, StoreError> {
-        let row = plan.count().query().fetch_one(&self.readers).await?;
-        let count: i64 = row.try_get(0)?;
+        let rows = self.rows(plan.count()).await?;
+        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 }

@@ -8,7 +8,7 @@
 
 use sqlx::Row as _;
 
-use super::condition::{Condition, Scope, Term, Terms};
+use super::condition::{Condition, Scope, Term, Terms, groups};
 use super::cursor::Cursor;
 use super::order::{Key, order};
 use super::{Search, Sort};
@@ -174,23 +174,28 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The leading terms: the table itself for one value, for several the union of their rows.
+    /// The leading terms: the table itself for one value, for several the rows of any of them.
     fn push_lead(&self, sql: &mut Sql, values: &[Term]) {
         if values.len() == 1 {
             sql.push(self.scope.table.name).push("_term");
             return;
         }
         sql.push("(");
-        for (i, value) in values.iter().enumerate() {
-            sql.push(if i == 0 { "SELECT" } else { " UNION SELECT" });
+        for (i, group) in groups(values).iter().enumerate() {
+            sql.push(if i == 0 { "SELECT DISTINCT" } else { " UNION SELECT" });
             sql.push(" t.subject, t.date_us, t.row_id FROM ").push(self.scope.table.name).push("_term t WHERE ");
-            self.push_term(sql, "t", *value);
+            self.scope.push_terms(sql, "t", group);
+            self.push_subject(sql, "t");
         }
         sql.push(")");
     }
 
     fn push_term(&self, sql: &mut Sql, alias: &str, value: Term) {
         self.scope.push_term(sql, alias, value);
+        self.push_subject(sql, alias);
+    }
+
+    fn push_subject(&self, sql: &mut Sql, alias: &str) {
         if let Some(subject) = self.subject {
             sql.push(" AND ").push(alias).push(".subject = ").bind(subject);
         }

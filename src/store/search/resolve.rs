@@ -20,6 +20,9 @@ use crate::store::{Store, StoreError};
 /// Most resources a chain or `_has` leads over.
 const MOST: usize = 1000;
 
+/// Most units times values a quantity is asked for in.
+const MOST_MEASURES: usize = 500;
+
 impl Store {
     /// What `filters` mean for resources of `kind`.
     pub(super) async fn resolve(
@@ -56,6 +59,9 @@ impl Store {
                 let mut measures = Vec::new();
                 for value in values {
                     measures.extend(self.measures(tenant, kind, &names, value).await?);
+                }
+                if measures.len() > MOST_MEASURES {
+                    return Err(StoreError::TooBroad { parameter: parameter.clone(), most: MOST_MEASURES });
                 }
                 Condition::Measures(measures)
             }
@@ -104,7 +110,7 @@ impl Store {
     ) -> Result<Vec<String>, StoreError> {
         let conditions = self.resolve(tenant, kind, filters).await?;
         let plan = Plan::all(tenant, kind, &conditions, &[], self.clock.now());
-        let rows = plan.ids(MOST).query().fetch_all(&self.readers).await?;
+        let rows = self.rows(plan.ids(MOST)).await?;
         if rows.len() > MOST {
             return Err(StoreError::TooBroad { parameter: parameter.to_owned(), most: MOST });
         }
@@ -126,7 +132,7 @@ impl Store {
         let plan = Plan::all(tenant, from, &conditions, &[], self.clock.now());
         // All that are about the same one lead to the same one.
         let per_subject = parameter.column == Some(Column::Subject);
-        let rows = plan.whole(per_subject, MOST).query().fetch_all(&self.readers).await?;
+        let rows = self.rows(plan.whole(per_subject, MOST)).await?;
         if rows.len() > MOST {
             return Err(StoreError::TooBroad { parameter: format!("_has:{from}:{name}"), most: MOST });
         }
