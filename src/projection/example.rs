@@ -1,18 +1,21 @@
-//! Resources to look at: a patient nobody is, with everything US Core knows of one. `ig/example/` has them as files.
+//! Resources to look at: a patient nobody is, with everything US Core knows of one. `src/demo_data/` has them as files.
+
+use include_dir::{Dir, include_dir};
 
 use super::ig::IgError;
-use super::served::FILES;
 use crate::fhir::{json, read};
 use crate::id::ResourceId;
 use crate::resource::Resource;
+
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/demo_data");
 
 /// Every example.
 ///
 /// # Errors
 /// A file is no FHIR resource; a test keeps that from being released.
 pub fn examples() -> Result<Vec<Resource>, IgError> {
-    let files = FILES.get_dir("example").into_iter().flat_map(include_dir::Dir::files);
-    files
+    FILES
+        .files()
         .map(|file| {
             let parse = |source| IgError::Parse { path: file.path().to_owned(), source };
             let element = json::parse(file.contents()).map_err(parse)?;
@@ -33,7 +36,7 @@ mod tests {
         let examples = examples().unwrap();
         assert!(examples.len() > 50);
         for example in examples {
-            let name = format!("example/{}-{}.json", example.kind, example.id);
+            let name = format!("{}-{}.json", example.kind, example.id);
             assert!(FILES.get_file(&name).is_some(), "{name}");
             crate::fhir::stored::tail(example.element).unwrap();
         }

@@ -10,7 +10,7 @@ use crate::capability::Conformance;
 use crate::fhir::{json, read};
 use crate::registry::Registry;
 
-pub(super) static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/ig");
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/ig");
 
 /// Every definition of ours.
 ///

@@ -131,6 +131,11 @@ async fn pages_neither_repeat_nor_drop_while_resources_arrive() {
             vec![subject("p0")],
             vec![term("code", None, "8867-4")],
             vec![subject("p1"), term("code", None, "8867-4")],
+            vec![Filter::Quantity {
+                parameter: "value-quantity".to_owned(),
+                values: vec![QuantityMatch { prefix: Prefix::Gt, value: 50.0, half: 0.5, unit: None }],
+            }],
+            vec![Filter::Not(Box::new(term("status", None, "amended")))],
         ] {
             let (_directory, store) = seeded().await;
             let everything = store.search(&tenant("a"), &search(filters.clone())).await.unwrap().matches.len();
