@@ -282,11 +282,28 @@ async fn what_came_along_is_followed_on_and_circles_end() {
     assert_eq!(included(&back).await, ["Patient/p2", "Observation/x2", "Observation/x3"]);
 }
 
+/// So many people and papers that PostgreSQL does not rather read all of them.
+async fn crowd(store: &crate::store::Store) {
+    let one = |i: usize| {
+        let (year, subject) = (1950 + i % 50, format!(r#""subject":{{"reference":"Patient/c{i}"}}"#));
+        let patient = format!(r#","name":[{{"family":"N{i}","given":["G{i}"]}}],"deceasedDateTime":"{year}""#);
+        let document =
+            format!(r#","status":"current","description":"d{i}",{subject},"content":[{{"attachment":{{}}}}]"#);
+        [
+            resource("Patient", &format!("c{i}"), &patient),
+            resource("Condition", &format!("c{i}"), &format!(r#",{subject},"onsetDateTime":"{year}""#)),
+            resource("DocumentReference", &format!("c{i}"), &document),
+        ]
+    };
+    store.put(&tenant("a"), (0..1500).flat_map(one).collect()).await.unwrap();
+}
+
 /// What a string, date, quantity or term alone narrows is read through its index, and nothing is read from end to end.
 #[tokio::test]
 async fn what_narrows_leads() {
     let (_directory, store) = people().await;
     if store.is_shared() {
+        crowd(&store).await;
         plenty(&store).await;
     }
     let moment = |parameter: &str| Filter::Moment {
