@@ -1,4 +1,4 @@
-//! Resources to look at: a patient nobody is, with everything US Core knows of one. `src/demo_data/` has them as files.
+//! Resources to look at: a patient nobody is, with everything US Core knows of one. `src/projection/example/` has them as files.
 
 use include_dir::{Dir, include_dir};
 
@@ -7,7 +7,7 @@ use crate::fhir::{json, read};
 use crate::id::ResourceId;
 use crate::resource::Resource;
 
-static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/demo_data");
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/projection/example");
 
 /// Every example.
 ///
