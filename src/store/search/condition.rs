@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::id::TenantId;
 use crate::store::date::DateMatch;
 use crate::store::search::filter::{How, StringMatch};
+use crate::store::search::measure::{Measure, push_measure};
 use crate::store::search::span::push_span;
 use crate::store::sql::{Sql, Value};
 use crate::store::table::{NO_DATE, PARTS, Table, number};
@@ -57,24 +58,6 @@ pub(super) struct Term {
     /// The place it must be in, where that matters, and whether in any repetition of a part.
     pub(super) place: Option<i64>,
     pub(super) in_part: bool,
-}
-
-/// Numbers in one unit.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Measure {
-    pub(super) measure: i64,
-    pub(super) test: Test,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Test {
-    /// From the first up to, but for the second.
-    Within((f64, f64)),
-    Outside((f64, f64)),
-    Above(f64),
-    AtLeast(f64),
-    Below(f64),
-    AtMost(f64),
 }
 
 impl Term {
@@ -282,30 +265,5 @@ fn push_text(sql: &mut Sql, text: &StringMatch) {
         How::Exact => {
             sql.push("v.value = ").bind(searched.as_str()).push(" AND v.exact = ").bind(number(&text.text));
         }
-    }
-}
-
-fn push_measure(sql: &mut Sql, measure: &Measure) {
-    sql.push("v.measure = ").bind(measure.measure).push(" AND ");
-    let compare = |sql: &mut Sql, operator: &str, to: f64| {
-        sql.push("v.value ").push(operator).push(" ").bind(Value::Real(to));
-    };
-    match measure.test {
-        Test::Within((from, until)) => {
-            compare(sql, ">=", from);
-            sql.push(" AND ");
-            compare(sql, "<", until);
-        }
-        Test::Outside((from, until)) => {
-            sql.push("(");
-            compare(sql, "<", from);
-            sql.push(" OR ");
-            compare(sql, ">=", until);
-            sql.push(")");
-        }
-        Test::Above(number) => compare(sql, ">", number),
-        Test::AtLeast(number) => compare(sql, ">=", number),
-        Test::Below(number) => compare(sql, "<", number),
-        Test::AtMost(number) => compare(sql, "<=", number),
     }
 }

@@ -5,8 +5,8 @@
 
 use sqlx::Row as _;
 
-use super::condition::{Measure, Test};
 use super::filter::{QuantityMatch, UnitMatch};
+use super::measure::{Measure, Test};
 use crate::id::TenantId;
 use crate::store::date::Prefix;
 use crate::store::sql::Sql;
