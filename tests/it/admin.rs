@@ -11,7 +11,8 @@ fn keys_can_be_made_while_packets_come_in() {
         let mut sequence = 0;
         while !keys.is_finished() {
             sequence += 1;
-            client.link_device(&format!("d{sequence}"), "p1").expect(201);
+            // Each on a patient of its own: of several that measure the same of one patient, one counts.
+            client.link_device(&format!("d{sequence}"), &format!("p{sequence}")).expect(201);
             let packet = scalar(&format!("d{sequence}"), 1, "spo2", "%", 95.0);
             client.ingest(&[packet]).expect(202);
         }
