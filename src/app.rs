@@ -96,7 +96,9 @@ impl App {
             episodes,
         };
         let conformance = projection::served(&registry).context("ig")?;
-        let rest = rest::routers(store.clone(), auth, config.public_url.clone(), conformance).context("capability")?;
+        let settings =
+            rest::Settings { public_url: config.public_url.clone(), check_references: config.check_references };
+        let rest = rest::routers(store.clone(), auth, settings, conformance).context("capability")?;
         let router = Router::new()
             .merge(ingest::router(ingest_state))
             .merge(control::router(control_state))

@@ -30,6 +30,8 @@ pub struct Config {
     pub tenant: TenantId,
     /// How far a device's clock that is believed may be off before its measurements say so, in microseconds.
     pub clock_bound_us: i64,
+    /// Whether references to what is not there are refused in what clients write.
+    pub check_references: bool,
     /// Pipeline threads.
     pub workers: usize,
     /// The raw archive.
@@ -54,6 +56,8 @@ pub struct Given {
     pub organization: Option<String>,
     /// `clock_bound_s`, in whole seconds.
     pub clock_bound_s: Option<u32>,
+    /// `check_references`.
+    pub check_references: Option<bool>,
     /// `workers`.
     pub workers: Option<usize>,
     /// `[archive]`.
@@ -112,6 +116,7 @@ impl Given {
             registry: self.registry.or(other.registry),
             organization: self.organization.or(other.organization),
             clock_bound_s: self.clock_bound_s.or(other.clock_bound_s),
+            check_references: self.check_references.or(other.check_references),
             workers: self.workers.or(other.workers),
             archive: self.archive.or(other.archive),
         }
@@ -140,6 +145,7 @@ impl Given {
             organization: self.organization.unwrap_or_else(|| "Afferent".to_owned()),
             tenant: TenantId::new("default")?,
             clock_bound_us: i64::from(self.clock_bound_s.unwrap_or(30)) * MICROS,
+            check_references: self.check_references.unwrap_or_default(),
             workers: self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
         })
     }

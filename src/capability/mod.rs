@@ -79,10 +79,26 @@ pub enum Interaction {
     Vread,
     /// All versions of one resource.
     HistoryInstance,
+    /// All versions of all resources of the type.
+    HistoryType,
     /// Search in one type.
     SearchType,
     /// Search over several types.
     SearchSystem,
+    /// All versions of all resources.
+    HistorySystem,
+    /// Several interactions, each by itself.
+    Batch,
+    /// Several interactions, all or none.
+    Transaction,
+    /// A new resource; also under a condition.
+    Create,
+    /// A new version, or a new resource with an id of the client's; also under a condition.
+    Update,
+    /// A new version by what is to change in the current one; also under a condition.
+    Patch,
+    /// No more current version; also under a condition.
+    Delete,
 }
 
 impl Interaction {
@@ -92,8 +108,16 @@ impl Interaction {
             Self::Read => "read",
             Self::Vread => "vread",
             Self::HistoryInstance => "history-instance",
+            Self::HistoryType => "history-type",
             Self::SearchType => "search-type",
             Self::SearchSystem => "search-system",
+            Self::HistorySystem => "history-system",
+            Self::Batch => "batch",
+            Self::Transaction => "transaction",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
         }
     }
 }

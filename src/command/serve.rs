@@ -43,6 +43,9 @@ pub(super) struct Settings {
     /// Seconds a device's clock may be off before its measurements say so [default: 30]
     #[arg(long, env = "AFFERENT_CLOCK_BOUND_S", value_name = "SECONDS")]
     clock_bound_s: Option<u32>,
+    /// Refuse references to what is not there in what FHIR clients write
+    #[arg(long, env = "AFFERENT_CHECK_REFERENCES", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    check_references: Option<bool>,
     /// Pipeline threads [default: one a core].
     #[arg(long, env = "AFFERENT_WORKERS")]
     workers: Option<usize>,
@@ -61,6 +64,7 @@ impl Settings {
             registry: self.registry,
             organization: self.organization,
             clock_bound_s: self.clock_bound_s,
+            check_references: self.check_references,
             workers: self.workers,
             archive: self.archive,
         };

@@ -84,6 +84,29 @@ impl BundleWriter {
         self.bytes.extend_from_slice(b"}}");
     }
 
+    /// Appends the answer to an entry of a batch or transaction.
+    pub fn response_entry(&mut self, resource: Option<&[u8]>, response: &EntryResponse<'_>) {
+        self.open_entry();
+        if let Some(resource) = resource {
+            self.bytes.extend_from_slice(br#""resource":"#);
+            self.bytes.extend_from_slice(resource);
+            self.bytes.push(b',');
+        }
+        self.bytes.extend_from_slice(br#""response":{"status":"#);
+        push_string(&mut self.bytes, &response.status);
+        let texts =
+            [("location", response.location), ("etag", response.etag), ("lastModified", response.last_modified)];
+        for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text?))) {
+            self.bytes.extend_from_slice(format!(r#","{name}":"#).as_bytes());
+            push_string(&mut self.bytes, text);
+        }
+        if let Some(outcome) = response.outcome {
+            self.bytes.extend_from_slice(br#","outcome":"#);
+            self.bytes.extend_from_slice(outcome);
+        }
+        self.bytes.extend_from_slice(b"}}");
+    }
+
     /// The finished Bundle.
     pub fn finish(mut self) -> Vec<u8> {
         if self.entries > 0 {
@@ -104,6 +127,21 @@ impl BundleWriter {
         self.bytes.extend_from_slice(br#","resource":"#);
         self.bytes.extend_from_slice(resource);
     }
+}
+
+/// `Bundle.entry.response` of a batch or transaction.
+#[derive(Debug)]
+pub struct EntryResponse<'a> {
+    /// `201 Created`
+    pub status: String,
+    /// Where the version is, absolute.
+    pub location: Option<&'a str>,
+    /// Entity tag.
+    pub etag: Option<&'a str>,
+    /// When it was made, as an instant.
+    pub last_modified: Option<&'a str>,
+    /// A whole OperationOutcome.
+    pub outcome: Option<&'a [u8]>,
 }
 
 /// `Bundle.entry.response` of a history entry.

@@ -19,10 +19,36 @@ pub type Value = fhirbolt::element::Value<R4>;
 
 pub use fhirbolt::element::Primitive;
 
+/// Whether R4 has a resource type of this name.
+pub fn is_resource_type(name: &str) -> bool {
+    let mut path = fhirbolt_shared::path::ElementPath::new(R4);
+    path.push(name);
+    let is_resource = path.children().is_some_and(|children| children.get_index("implicitRules").is_some());
+    is_resource && name.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
 pub mod bundle;
+pub mod content;
 pub mod datatype;
 pub mod json;
 pub mod make;
 pub mod outcome;
 pub mod read;
+pub mod reference;
 pub mod stored;
+pub mod xml;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn resource_types_are_known() {
+        for kind in ["Observation", "Patient", "Binary", "Bundle", "Parameters", "VisionPrescription"] {
+            assert!(super::is_resource_type(kind), "{kind}");
+        }
+        for other in
+            ["", "Spaceship", "observation", "HumanName", "Resource.id", "Extension", "string", "Observation.component"]
+        {
+            assert!(!super::is_resource_type(other), "{other}");
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! rest, the *tail*, is what its author decides. The store keeps the tail. Two versions have the same content exactly when
 //! their tails are equal, and serving a resource is a fixed head in front of stored bytes.
 
+use crate::content::Object;
 use crate::json::{self, WriteError};
 use crate::make::{element, text};
 use crate::{Element, Primitive, Value, read};
@@ -38,6 +39,28 @@ pub fn tail(resource: Element) -> Result<Vec<u8>, WriteError> {
     let mut bytes = json::to_vec(&whole)?;
     bytes.drain(..head(&kind, "0", NO_VERSION, NO_TIME).len());
     Ok(bytes)
+}
+
+/// The same of a resource as an object, its elements in the order they have there.
+pub fn tail_of(resource: &Object) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1024);
+    if let Some(meta) = resource.get("meta").and_then(serde_json::Value::as_object) {
+        push(&mut bytes, meta.iter().filter(|(name, _)| *name != "versionId" && *name != "lastUpdated"));
+    }
+    bytes.push(b'}');
+    push(&mut bytes, resource.iter().filter(|(name, _)| !matches!(name.as_str(), "resourceType" | "id" | "meta")));
+    bytes.push(b'}');
+    bytes
+}
+
+fn push<'a>(bytes: &mut Vec<u8>, members: impl Iterator<Item = (&'a String, &'a serde_json::Value)>) {
+    for (name, value) in members {
+        bytes.push(b',');
+        // Writing into memory what was read as JSON cannot fail.
+        let _ = serde_json::to_writer(&mut *bytes, name);
+        bytes.push(b':');
+        let _ = serde_json::to_writer(&mut *bytes, value);
+    }
 }
 
 /// Appends a whole resource made of its head and its stored tail.

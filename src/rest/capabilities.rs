@@ -63,7 +63,8 @@ fn statement(capability: &Capability) -> Element {
         ("software", object([("name", text("Afferent")), ("version", text(env!("CARGO_PKG_VERSION")))])),
         ("implementation", object([("description", text("FHIR facade for biosignals")), ("url", text(PLACE))])),
         ("fhirVersion", text(FHIR_VERSION)),
-        ("format", texts(["json", "application/fhir+json"])),
+        ("format", texts(["json", "application/fhir+json", "xml", "application/fhir+xml"])),
+        ("patchFormat", texts(["application/json-patch+json", "application/fhir+json", "application/fhir+xml"])),
         ("rest", one(rest(capability))),
     ])
 }
@@ -71,7 +72,7 @@ fn statement(capability: &Capability) -> Element {
 fn rest(capability: &Capability) -> Element {
     let service =
         coded("http://terminology.hl7.org/CodeSystem/restful-security-service", "SMART-on-FHIR", Some("SMART-on-FHIR"));
-    let about = "A bearer token with SMART App Launch 2 scopes such as system/Observation.rs.";
+    let about = "A bearer token with SMART App Launch 2 scopes such as system/Observation.cruds. What this server derives is read-only.";
     element([
         ("mode", text("server")),
         ("security", object([("service", one(service)), ("description", text(about))])),
@@ -83,6 +84,7 @@ fn rest(capability: &Capability) -> Element {
 fn resource(capability: &Capability, row: &ResourceRow) -> Element {
     let stored = row.supports(Interaction::Vread);
     let searched = row.supports(Interaction::SearchType);
+    let conditional_delete = searched && row.supports(Interaction::Delete);
     let includes = row.references().map(|p| format!("{}:{}", row.resource, p.name));
     let revincludes = capability.references_to(&row.resource).map(|(from, p)| format!("{}:{}", from.resource, p.name));
     element([
@@ -90,13 +92,14 @@ fn resource(capability: &Capability, row: &ResourceRow) -> Element {
         ("supportedProfile", texts(&row.profiles)),
         ("documentation", row.documentation.as_deref().and_then(text)),
         ("interaction", list(row.interactions.iter().map(|i| element([("code", text(i.code()))])).collect())),
-        ("versioning", text(if stored { "versioned" } else { "no-version" })),
+        ("versioning", text(if stored { "versioned-update" } else { "no-version" })),
         ("readHistory", boolean(row.supports(Interaction::HistoryInstance))),
-        ("updateCreate", boolean(false)),
-        ("conditionalCreate", boolean(false)),
+        ("updateCreate", boolean(row.supports(Interaction::Update))),
+        ("conditionalCreate", boolean(searched && row.supports(Interaction::Create))),
         ("conditionalRead", text("full-support")),
-        ("conditionalUpdate", boolean(false)),
-        ("conditionalDelete", text("not-supported")),
+        ("conditionalUpdate", boolean(searched && row.supports(Interaction::Update))),
+        ("conditionalDelete", text(if conditional_delete { "single" } else { "not-supported" })),
+        ("referencePolicy", texts(["literal", "logical", "local"].into_iter().filter(|_| stored))),
         ("searchInclude", texts(includes)),
         ("searchRevInclude", texts(revincludes.filter(|_| searched))),
         ("searchParam", list(row.parameters.iter().map(parameter).collect())),

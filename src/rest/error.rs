@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::respond;
 use crate::auth::Denied;
+use crate::fhir::content::Invalid;
 use crate::fhir::outcome::{Issue, outcome_json};
 use crate::store::StoreError;
 
@@ -60,13 +61,50 @@ pub enum Error {
     /// Parameters this server does not know, under strict handling.
     #[error("unsupported parameters under handling=strict")]
     Unsupported(Vec<Issue>),
+    /// What was sent is no resource that can be stored.
+    #[error("{0}")]
+    Content(#[from] Invalid),
+    /// What was sent cannot be taken as it is.
+    #[error("{problem}")]
+    Refused {
+        /// FHIRPath of the element.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A patch does not fit the resource.
+    #[error("the patch cannot be applied: {0}")]
+    Unprocessable(String),
+    /// It was deleted.
+    #[error("{0} was deleted")]
+    Gone(String),
+    /// Clients may read it only.
+    #[error("{0} is derived by this server from what devices sent; it is read-only")]
+    Derived(String),
+    /// The version that was expected is not the current one, or a condition does not hold.
+    #[error("{0}")]
+    Precondition(String),
+    /// A condition matches several resources.
+    #[error("{0} matches several resources")]
+    Several(String),
+    /// The same resource would be written twice.
+    #[error("{0} is written twice")]
+    Twice(String),
+    /// In an entry of a Bundle, or a header.
+    #[error("{place}: {error}")]
+    At {
+        /// Which.
+        place: String,
+        /// What is wrong there.
+        error: Box<Error>,
+    },
     /// A format other than JSON was asked for.
-    #[error("only application/fhir+json can be answered")]
+    #[error("only application/fhir+json and application/fhir+xml can be answered")]
     NotAcceptable,
     /// A body in a format other than the interaction's.
     #[error("the body must be {0}")]
     UnsupportedMediaType(&'static str),
-    /// The body is larger than a search needs.
+    /// The body is larger than is taken.
     #[error("the body is too large")]
     TooLarge,
     /// The body did not arrive.
@@ -86,14 +124,41 @@ impl Error {
         Self::Invalid { parameter: parameter.to_owned(), problem: problem.to_string() }
     }
 
-    fn status(&self) -> StatusCode {
+    /// The same error, saying where it happened.
+    pub(super) fn at(self, place: &str) -> Self {
+        Self::At { place: place.to_owned(), error: Box::new(self) }
+    }
+
+    /// An element cannot be taken as it is.
+    pub(super) fn refused(path: impl Into<String>, problem: impl ToString) -> Self {
+        Self::Refused { path: path.into(), problem: problem.to_string() }
+    }
+
+    /// Whether a race was lost: done again, it finds what the winner wrote.
+    pub(super) fn is_contention(&self) -> bool {
         match self {
+            Self::Store(error) => error.is_contention(),
+            Self::At { error, .. } => error.is_contention(),
+            _ => false,
+        }
+    }
+
+    /// The HTTP status.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::At { error, .. } => error.status(),
+            Self::Store(StoreError::Busy) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Store(error) if error.is_contention() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Content(_) | Self::Refused { .. } | Self::Twice(_) => StatusCode::BAD_REQUEST,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Gone(_) => StatusCode::GONE,
+            Self::Precondition(_) | Self::Several(_) => StatusCode::PRECONDITION_FAILED,
             // The same request may be answered a little later.
             Self::Store(error) | Self::Denied(Denied::Store(error)) if error.is_away() => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Denied(Denied::Missing | Denied::Invalid) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden { .. } | Self::OtherTenant => StatusCode::FORBIDDEN,
+            Self::Forbidden { .. } | Self::OtherTenant | Self::Derived(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::UnknownType(_) | Self::NotSupported(_) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
@@ -108,13 +173,30 @@ impl Error {
         }
     }
 
-    fn issues(&self) -> Vec<Issue> {
+    /// What the outcome says.
+    pub(super) fn issues(&self) -> Vec<Issue> {
+        if let Self::At { place, error } = self {
+            let put = |issue: Issue| {
+                let expression = issue.expression.as_ref().map_or(place.clone(), |inner| format!("{place}.{inner}"));
+                issue.at(expression)
+            };
+            return error.issues().into_iter().map(put).collect();
+        }
         let code = match self {
+            Self::Store(StoreError::Busy) => "throttled",
+            Self::Store(error) if error.is_contention() => "transient",
+            Self::Content(invalid) if invalid.is_structure => "structure",
+            Self::Refused { .. } => "invalid",
+            Self::Unprocessable(_) => "processing",
+            Self::Gone(_) => "deleted",
+            Self::Precondition(_) => "conflict",
+            Self::Several(_) => "multiple-matches",
+            Self::Twice(_) => "duplicate",
             Self::Store(error) | Self::Denied(Denied::Store(error)) if error.is_away() => "transient",
             Self::Denied(Denied::Missing | Denied::Invalid) => "login",
-            Self::Forbidden { .. } | Self::OtherTenant => "forbidden",
+            Self::Forbidden { .. } | Self::OtherTenant | Self::Derived(_) => "forbidden",
             Self::NotFound(_) => "not-found",
-            Self::Invalid { .. } => "value",
+            Self::Content(_) | Self::Invalid { .. } => "value",
             Self::TooLarge => "too-long",
             Self::Body => "structure",
             Self::Store(StoreError::TooMany { .. } | StoreError::TooBroad { .. }) => "too-costly",
@@ -125,7 +207,10 @@ impl Error {
         // What went wrong inside is for the log, not for the client.
         let details = match self {
             Self::Denied(denied @ (Denied::Missing | Denied::Invalid)) => denied.to_string(),
-            Self::Store(too_many @ (StoreError::TooMany { .. } | StoreError::TooBroad { .. })) => too_many.to_string(),
+            Self::Store(limit @ (StoreError::TooMany { .. } | StoreError::TooBroad { .. } | StoreError::Busy)) => {
+                limit.to_string()
+            }
+            Self::Store(error) if error.is_contention() => "others are writing the same; try again".to_owned(),
             _ if code == "transient" => "the database cannot be reached for now; try again".to_owned(),
             _ if code == "exception" => "the server failed to answer; the failure is in its log".to_owned(),
             other => other.to_string(),
@@ -135,6 +220,7 @@ impl Error {
             Self::Invalid { parameter, .. } | Self::Store(StoreError::TooBroad { parameter, .. }) => {
                 issue.at(parameter.clone())
             }
+            Self::Refused { path, .. } | Self::Content(Invalid { path: Some(path), .. }) => issue.at(path.clone()),
             _ => issue,
         }]
     }
@@ -149,7 +235,7 @@ impl IntoResponse for Error {
             tracing::error!(error = %self, causes = causes.join(": "), "FHIR request failed");
         }
         let mut response = respond::json(status, outcome_json(&self.issues()));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }
         if status == StatusCode::UNAUTHORIZED {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use super::error::Error;
 use super::state::{RestState, TypeState};
 use crate::auth::{Access, Grant};
-use crate::id::{ResourceId, TenantId};
+use crate::id::{CANONICAL_BASE, ResourceId, TenantId};
 
 /// The authenticated caller.
 #[derive(Debug, Clone)]
@@ -31,8 +31,19 @@ impl Caller {
         if self.may(kind, access) {
             return Ok(());
         }
-        let access = if access == Access::Search { "search" } else { "read" };
+        let access = match access {
+            Access::Create => "create",
+            Access::Read => "read",
+            Access::Update => "update",
+            Access::Delete => "delete",
+            Access::Search => "search",
+        };
         Err(Error::Forbidden { access, kind: kind.to_owned() })
+    }
+
+    /// `meta.source` of what the caller writes.
+    pub(super) fn source(&self) -> String {
+        format!("{CANONICAL_BASE}/client/{}", self.0.key_id)
     }
 }
 
@@ -120,26 +131,31 @@ fn host(parts: &Parts) -> &str {
     if plain && !host.is_empty() { host } else { "localhost" }
 }
 
-/// Proof that JSON may be answered, and whether FHIR JSON was asked for by name.
+/// Proof that FHIR may be answered, and whether it was asked for by name. What is answered is JSON; [`super::format`] turns
+/// it into XML where that is wanted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Format {
-    /// `application/fhir+json` or `application/json`, not just anything.
+    /// FHIR was asked for, not just anything.
     pub(super) fhir: bool,
+    /// As XML.
+    pub(super) xml: bool,
     /// Whether other media types are welcome too.
     pub(super) anything: bool,
 }
 
 impl Format {
     /// What `_format`, else `Accept`, asks for. <https://hl7.org/fhir/R4/http.html#mime-type>
-    fn of(parts: &Parts) -> Self {
-        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    pub(super) fn of(query: &str, headers: &HeaderMap) -> Self {
+        let pairs = form_urlencoded::parse(query.as_bytes());
         let format =
             pairs.into_iter().filter(|(name, _)| name == "_format").last().map(|(_, value)| value.into_owned());
         if let Some(format) = format {
             // An unescaped plus sign arrives as a space.
-            return Self { fhir: format == "json" || is_json(&format.replace(' ', "+")), anything: false };
+            let format = format.replace(' ', "+");
+            let xml = format == "xml" || is(&format, &XML);
+            return Self { fhir: xml || format == "json" || is(&format, &JSON), xml, anything: false };
         }
-        Self::accepted(&parts.headers)
+        Self::accepted(headers)
     }
 
     fn accepted(headers: &HeaderMap) -> Self {
@@ -152,23 +168,40 @@ impl Format {
             .collect();
         let ranges = accepts.iter().map(|range| range.split(';').next().unwrap_or_default().trim());
         let anything = accepts.is_empty() || ranges.clone().any(|r| r.is_empty() || r == "*/*" || r == "application/*");
-        Self { fhir: accepts.iter().any(|range| is_json(range)), anything }
+        let best = |types: &[&str]| accepts.iter().filter(|range| is(range, types)).map(|range| weight(range)).max();
+        let (json, xml) = (best(&JSON), best(&XML));
+        // JSON where both are as welcome. A browser names `application/xml` after HTML and takes anything.
+        let xml = xml > json && !(anything && accepts.iter().any(|range| range.starts_with("text/html")));
+        Self { fhir: json.is_some() || xml, xml, anything }
     }
 }
 
-fn is_json(media_type: &str) -> bool {
+const JSON: [&str; 3] = ["application/fhir+json", "application/json", "text/json"];
+const XML: [&str; 3] = ["application/fhir+xml", "application/xml", "text/xml"];
+
+/// Whether a media type, or a range in `Accept`, is one of these, in a version of FHIR that is ours.
+fn is(media_type: &str, types: &[&str]) -> bool {
     let mut parts = media_type.split(';').map(str::trim);
-    let json = parts
-        .next()
-        .is_some_and(|t| t.eq_ignore_ascii_case("application/fhir+json") || t.eq_ignore_ascii_case("application/json"));
-    json && parts.all(|p| p.strip_prefix("fhirVersion=").is_none_or(|v| v.trim_matches('"').starts_with("4.0")))
+    let fits = parts.next().is_some_and(|t| types.iter().any(|known| t.eq_ignore_ascii_case(known)));
+    fits && parts.all(|p| p.strip_prefix("fhirVersion=").is_none_or(|v| v.trim_matches('"').starts_with("4.0")))
+}
+
+/// Whether a `Content-Type` is FHIR XML.
+pub(super) fn is_xml(media_type: &str) -> bool {
+    is(media_type, &XML)
+}
+
+/// `q` in thousandths. <https://www.rfc-editor.org/rfc/rfc9110#section-12.4.2>
+fn weight(range: &str) -> u32 {
+    let q = range.split(';').find_map(|p| p.trim().strip_prefix("q=")).and_then(|q| q.parse::<f64>().ok());
+    (q.unwrap_or(1.0).clamp(0.0, 1.0) * 1000.0) as u32
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Format {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let format = Self::of(parts);
+        let format = Self::of(parts.uri.query().unwrap_or_default(), &parts.headers);
         if format.fhir || format.anything { Ok(format) } else { Err(Error::NotAcceptable) }
     }
 }
@@ -184,7 +217,7 @@ impl<S: Send + Sync> FromRequestParts<S> for BinaryFormat {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self { fhir: Format::of(parts).fhir })
+        Ok(Self { fhir: Format::of(parts.uri.query().unwrap_or_default(), &parts.headers).fhir })
     }
 }
 

@@ -1,4 +1,4 @@
-//! FHIR history interaction on an instance. <https://hl7.org/fhir/R4/http.html#history>
+//! FHIR history interactions: of an instance, a type, the system. <https://hl7.org/fhir/R4/http.html#history>
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
@@ -8,11 +8,11 @@ use super::error::Error;
 use super::extract::{Base, Caller, Format, Handling, Id};
 use super::parameters::{HistoryParameters, link, pairs};
 use super::respond;
-use super::state::TypeState;
+use super::state::{RestState, TypeState};
 use crate::auth::Access;
+use crate::capability::Interaction;
 use crate::fhir::bundle::{BundleWriter, HistoryResponse};
-use crate::id::ResourceId;
-use crate::store::Stored;
+use crate::store::{Place, Stored, Versions};
 
 /// `GET [base]/[type]/[id]/_history`
 pub(super) async fn history_instance(
@@ -27,32 +27,80 @@ pub(super) async fn history_instance(
     caller.require(state.kind(), Access::Read)?;
     let parameters = HistoryParameters::parse(pairs(query.as_deref()), handling)?;
     let (store, tenant) = (&state.rest.store, caller.tenant());
-    let current = store.read(tenant, state.kind(), &id).await?;
-    let current = current.ok_or_else(|| Error::NotFound(format!("{}/{id}", state.kind())))?;
-    let versions = store.history(tenant, state.kind(), &id, parameters.before, parameters.count).await?;
-    Ok(respond::json(StatusCode::OK, bundle(&base, (state.kind(), &id), &parameters, current.version, &versions)))
+    let newest = match store.read(tenant, state.kind(), &id).await? {
+        Some(current) => Some(current),
+        None => store.deletion(tenant, state.kind(), &id).await?,
+    };
+    let newest = newest.ok_or_else(|| Error::NotFound(format!("{}/{id}", state.kind())))?;
+    // Versions are numbered from 1 without gaps.
+    let total = u64::try_from(newest.version).ok().filter(|_| !parameters.is_filtered());
+    let path = format!("{base}/{}/{id}/_history", state.kind());
+    let versions = Versions { id: Some(id), ..parameters.versions(vec![state.kind().to_owned()]) };
+    let page = store.history(tenant, &versions).await?;
+    Ok(respond::json(StatusCode::OK, bundle(&base, &path, &parameters, total, page)))
 }
 
-/// Versions are numbered from 1 without gaps, so the current one's number is how many there are.
+/// `GET [base]/[type]/_history`
+pub(super) async fn history_type(
+    State(state): State<TypeState>,
+    caller: Caller,
+    _: Format,
+    handling: Handling,
+    Base(base): Base,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
+    caller.require(state.kind(), Access::Search)?;
+    let parameters = HistoryParameters::parse(pairs(query.as_deref()), handling)?;
+    let path = format!("{base}/{}/_history", state.kind());
+    let versions = parameters.versions(vec![state.kind().to_owned()]);
+    let page = state.rest.store.history(caller.tenant(), &versions).await?;
+    Ok(respond::json(StatusCode::OK, bundle(&base, &path, &parameters, None, page)))
+}
+
+/// `GET [base]/_history`: of every type the caller may search in.
+pub(super) async fn history_system(
+    State(state): State<RestState>,
+    caller: Caller,
+    _: Format,
+    handling: Handling,
+    Base(base): Base,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
+    let parameters = HistoryParameters::parse(pairs(query.as_deref()), handling)?;
+    let rows = state.capability.resources().filter(|row| row.supports(Interaction::HistoryType));
+    let kinds: Vec<String> =
+        rows.map(|row| row.resource.clone()).filter(|kind| caller.may(kind, Access::Search)).collect();
+    if kinds.is_empty() {
+        return Err(Error::Forbidden { access: "search", kind: "any resource type".to_owned() });
+    }
+    let page = state.store.history(caller.tenant(), &parameters.versions(kinds)).await?;
+    Ok(respond::json(StatusCode::OK, bundle(&base, &format!("{base}/_history"), &parameters, None, page)))
+}
+
 fn bundle(
     base: &str,
-    (kind, id): (&str, &ResourceId),
+    path: &str,
     parameters: &HistoryParameters,
-    newest: i64,
-    versions: &[Stored],
+    total: Option<u64>,
+    (versions, next): (Vec<Stored>, Option<Place>),
 ) -> Vec<u8> {
-    let path = format!("{base}/{kind}/{id}/_history");
-    let mut links = vec![("self", link(&path, &parameters.used, None))];
-    if let Some(last) = versions.last().filter(|v| v.version > 1) {
-        links.push(("next", link(&path, &parameters.used, Some(&last.version.to_string()))));
+    let mut links =
+        vec![("self", link(path, &parameters.used, parameters.after.as_ref().map(Place::encode).as_deref()))];
+    if let Some(next) = next {
+        links.push(("next", link(path, &parameters.used, Some(&next.encode()))));
     }
-    let mut bundle = BundleWriter::new("history", u64::try_from(newest).ok(), &links);
+    let mut bundle = BundleWriter::new("history", total, &links);
     for stored in versions {
         let modified = stored.updated.to_fhir();
-        let status = if stored.version == 1 { "201" } else { "200" };
-        let response = HistoryResponse { status, version: stored.version, last_modified: &modified };
         let reference = stored.reference();
-        bundle.history_entry(&format!("{base}/{reference}"), Some(&stored.json()), ("PUT", &reference), &response);
+        let (method, status) = match (stored.is_deletion(), stored.version) {
+            (true, _) => ("DELETE", "204"),
+            (false, 1) => ("PUT", "201"),
+            (false, _) => ("PUT", "200"),
+        };
+        let json = (!stored.is_deletion()).then(|| stored.json());
+        let response = HistoryResponse { status, version: stored.version, last_modified: &modified };
+        bundle.history_entry(&format!("{base}/{reference}"), json.as_deref(), (method, &reference), &response);
     }
     bundle.finish()
 }

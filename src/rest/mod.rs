@@ -9,10 +9,15 @@
 
 mod capabilities;
 mod conformance;
+mod create;
+mod delete;
 mod error;
 mod extract;
+mod format;
 mod history;
 mod parameters;
+mod patch;
+mod payload;
 mod read;
 mod respond;
 mod router;
@@ -22,8 +27,11 @@ mod state;
 mod subset;
 #[cfg(test)]
 mod tests;
+mod transaction;
+mod update;
 mod vread;
+mod write;
 
 pub use error::Error;
 pub use router::{StartError, canonical_router, check, router, routers};
-pub use state::RestState;
+pub use state::{RestState, Settings};

@@ -12,6 +12,7 @@ use super::extract::{BinaryFormat, Caller, Format, Id};
 use super::respond::{self, Version};
 use super::state::TypeState;
 use crate::auth::Access;
+use crate::id::ResourceId;
 use crate::store::Stored;
 
 /// `GET [base]/[type]/[id]`
@@ -23,8 +24,7 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     caller.require(state.kind(), Access::Read)?;
-    let stored = state.rest.store.read(caller.tenant(), state.kind(), &id).await?;
-    let stored = stored.ok_or_else(|| Error::NotFound(format!("{}/{id}", state.kind())))?;
+    let stored = current(&state, &caller, &id).await?;
     Ok(resource(&headers, &stored))
 }
 
@@ -37,9 +37,18 @@ pub(super) async fn read_binary(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     caller.require(state.kind(), Access::Read)?;
-    let stored = state.rest.store.read(caller.tenant(), state.kind(), &id).await?;
-    let stored = stored.ok_or_else(|| Error::NotFound(format!("{}/{id}", state.kind())))?;
+    let stored = current(&state, &caller, &id).await?;
     if format.fhir { Ok(resource(&headers, &stored)) } else { content(&headers, &stored) }
+}
+
+/// The current version; an error says whether there ever was one.
+async fn current(state: &TypeState, caller: &Caller, id: &ResourceId) -> Result<Stored, Error> {
+    let (store, tenant, kind) = (&state.rest.store, caller.tenant(), state.kind());
+    match store.read(tenant, kind, id).await? {
+        Some(stored) => Ok(stored),
+        None if store.deletion(tenant, kind, id).await?.is_some() => Err(Error::Gone(format!("{kind}/{id}"))),
+        None => Err(Error::NotFound(format!("{kind}/{id}"))),
+    }
 }
 
 /// A stored resource with its version.

@@ -31,9 +31,14 @@ pub(super) struct Version {
 }
 
 impl Version {
+    /// Of a resource in this version, made then.
+    pub(super) fn new(version: i64, modified: Instant) -> Self {
+        Self { etag: format!("W/\"{version}\""), modified: Some(modified) }
+    }
+
     /// Of a stored resource.
     pub(super) fn of(stored: &Stored) -> Self {
-        Self { etag: format!("W/\"{}\"", stored.version), modified: Some(stored.updated) }
+        Self::new(stored.version, stored.updated)
     }
 
     /// Of bytes without a version of their own.
@@ -58,7 +63,8 @@ impl Version {
         since.zip(self.modified).is_some_and(|(since, modified)| modified.0.div_euclid(MICROS) <= since)
     }
 
-    fn stamp(&self, response: &mut Response) {
+    /// Says in the headers which version the answer is about.
+    pub(super) fn stamp(&self, response: &mut Response) {
         if let Ok(etag) = HeaderValue::from_str(&self.etag) {
             response.headers_mut().insert(header::ETAG, etag);
         }
@@ -87,13 +93,14 @@ fn opaque(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }
 
-fn http_date(at: Instant) -> Option<HeaderValue> {
+/// An IMF-fixdate.
+pub(super) fn http_date(at: Instant) -> Option<HeaderValue> {
     let timestamp = jiff::Timestamp::from_microsecond(at.0).ok()?;
     HeaderValue::from_str(&timestamp.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
 }
 
 /// Seconds since 1970 of an IMF-fixdate.
-fn parse_http_date(text: &str) -> Option<i64> {
+pub(super) fn parse_http_date(text: &str) -> Option<i64> {
     let civil = jiff::civil::DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
     Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
 }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, Uri};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::capabilities::Statement;
 use super::error::Error;
-use super::state::{RestState, TypeState};
-use super::{capabilities, conformance, history, read, search_system, search_type, vread};
+use super::payload::{MOST_BUNDLE, MOST_RESOURCE};
+use super::state::{RestState, Settings, TypeState};
+use super::{
+    capabilities, conformance, create, delete, format, history, patch, read, search_system, search_type, transaction,
+    update, vread,
+};
 use crate::auth::Auth;
 use crate::capability::{Capability, CapabilityError, Conformance, Interaction, ParameterType, ResourceRow, Source};
 use crate::fhir::json::WriteError;
@@ -45,17 +49,19 @@ pub enum StartError {
 pub fn routers(
     store: Store,
     auth: Auth,
-    public_url: Option<String>,
+    settings: Settings,
     definitions: Vec<Conformance>,
 ) -> Result<Router, StartError> {
-    let state = RestState::new(store, auth, public_url, definitions)?;
+    let state = RestState::new(store, auth, settings, definitions)?;
     let mut all = canonical_router(state.clone());
     for base in ["/fhir/R4", "/t/{tenant}/fhir/R4"] {
         // Nesting leaves the base with a slash to whoever mounts.
         let slash = of_system(&state.capability)?.with_state(state.clone());
         all = all.route(&format!("{base}/"), slash).nest(base, router(state.clone())?);
     }
-    Ok(all)
+    // Set once: the state is new.
+    let _ = state.routes.set(all.clone());
+    Ok(format::wrap(all))
 }
 
 /// The API, to be mounted at a base URL.
@@ -69,6 +75,9 @@ pub fn router(state: RestState) -> Result<Router, StartError> {
         let by_post = post(search_system::search_system_by_post).layer(DefaultBodyLimit::max(SEARCH_BODY));
         router = router.route("/_search", by_post);
     }
+    if state.capability.system.contains(&Interaction::HistorySystem) {
+        router = router.route("/_history", get(history::history_system));
+    }
     for row in state.capability.resources() {
         router = router.merge(of_type(&state, row)?);
     }
@@ -81,6 +90,11 @@ fn of_system(capability: &Capability) -> Result<MethodRouter<RestState>, StartEr
     for interaction in &capability.system {
         router = match interaction {
             Interaction::SearchSystem => router.get(search_system::search_system),
+            Interaction::Transaction => {
+                router.merge(post(transaction::transaction).layer(DefaultBodyLimit::max(MOST_BUNDLE)))
+            }
+            // The type of the Bundle tells it from a transaction; histories have a path of their own.
+            Interaction::Batch | Interaction::HistorySystem => router,
             other => {
                 return Err(StartError::Unhandled { resource: "the system".to_owned(), what: other.code().to_owned() });
             }
@@ -103,6 +117,8 @@ pub fn canonical_router(state: RestState) -> Router {
 fn of_type(state: &RestState, row: &ResourceRow) -> Result<Router<RestState>, StartError> {
     check_row(row)?;
     let kind = &row.resource;
+    // Criteria are search criteria.
+    let conditional = row.supports(Interaction::SearchType);
     let mut router = Router::new();
     for interaction in &row.interactions {
         router = match (row.source, interaction) {
@@ -122,6 +138,35 @@ fn of_type(state: &RestState, row: &ResourceRow) -> Result<Router<RestState>, St
                     .route(&format!("/{kind}"), get(search_type::search_type))
                     .route(&format!("/{kind}/_search"), by_post)
             }
+            (Source::Store, Interaction::HistoryType) => {
+                router.route(&format!("/{kind}/_history"), get(history::history_type))
+            }
+            (Source::Store, Interaction::Create) => {
+                let create = post(create::create).layer(DefaultBodyLimit::max(MOST_RESOURCE));
+                router.route(&format!("/{kind}"), create)
+            }
+            (Source::Store, Interaction::Update) => {
+                let limit = DefaultBodyLimit::max(MOST_RESOURCE);
+                let router = router.route(&format!("/{kind}/{{id}}"), put(update::update).layer(limit));
+                if conditional {
+                    router.route(&format!("/{kind}"), put(update::conditional_update).layer(limit))
+                } else {
+                    router
+                }
+            }
+            (Source::Store, Interaction::Patch) => {
+                let limit = DefaultBodyLimit::max(MOST_RESOURCE);
+                let router = router.route(&format!("/{kind}/{{id}}"), patch(patch::patch).layer(limit));
+                if conditional {
+                    router.route(&format!("/{kind}"), patch(patch::conditional_patch).layer(limit))
+                } else {
+                    router
+                }
+            }
+            (Source::Store, Interaction::Delete) => {
+                let router = router.route(&format!("/{kind}/{{id}}"), delete(delete::delete));
+                if conditional { router.route(&format!("/{kind}"), delete(delete::conditional_delete)) } else { router }
+            }
             (Source::Conformance, Interaction::Read) => {
                 router.route(&format!("/{kind}/{{id}}"), get(conformance::read))
             }
@@ -129,8 +174,11 @@ fn of_type(state: &RestState, row: &ResourceRow) -> Result<Router<RestState>, St
                 router.route(&format!("/{kind}"), get(conformance::search_type))
             }
             // Refused by check_row.
-            (Source::Conformance, Interaction::Vread | Interaction::HistoryInstance)
-            | (_, Interaction::SearchSystem) => router,
+            (Source::Conformance, _)
+            | (
+                _,
+                Interaction::SearchSystem | Interaction::HistorySystem | Interaction::Batch | Interaction::Transaction,
+            ) => router,
         };
     }
     Ok(router.with_state(TypeState { rest: state.clone(), row: Arc::new(row.clone()) }))
@@ -147,15 +195,17 @@ pub fn check() -> Result<(), StartError> {
     capability.resources().try_for_each(check_row)
 }
 
-/// Definitions of ours have no versions, and are found by `url` and `_id` alone.
+/// Definitions of ours have no versions, are not written, and are found by `url` and `_id` alone.
 fn check_row(row: &ResourceRow) -> Result<(), StartError> {
     let refuse = |what: &str| Err(StartError::Unhandled { resource: row.resource.clone(), what: what.to_owned() });
-    let versions = row.interactions.iter().find(|i| matches!(i, Interaction::Vread | Interaction::HistoryInstance));
-    if let Some(interaction) = versions.filter(|_| row.source == Source::Conformance) {
+    let other = row.interactions.iter().find(|i| !matches!(i, Interaction::Read | Interaction::SearchType));
+    if let Some(interaction) = other.filter(|_| row.source == Source::Conformance) {
         return refuse(interaction.code());
     }
-    if row.interactions.contains(&Interaction::SearchSystem) {
-        return refuse(Interaction::SearchSystem.code());
+    let of_system =
+        [Interaction::SearchSystem, Interaction::HistorySystem, Interaction::Batch, Interaction::Transaction];
+    if let Some(interaction) = row.interactions.iter().find(|i| of_system.contains(i)) {
+        return refuse(interaction.code());
     }
     let unhandled = |p: &&crate::capability::Parameter| {
         row.source == Source::Conformance && p.kind != ParameterType::Uri && p.name != "_id"
@@ -178,13 +228,9 @@ async fn no_route(State(state): State<RestState>, method: Method, uri: Uri) -> E
     let segments: Vec<&str> = uri.path().split('/').filter(|s| !s.is_empty()).collect();
     let last = segments.last().copied().unwrap_or_default();
     match segments.as_slice() {
-        [] | ["fhir", "R4"] | ["t", _, "fhir", "R4"] if method == Method::POST => {
-            Error::NotImplemented("batch and transaction")
-        }
         [] | ["_search"] | ["fhir", "R4"] | ["t", _, "fhir", "R4"] => {
             Error::Method { method: method.to_string(), path: "the base URL".to_owned() }
         }
-        ["_history"] => Error::NotImplemented("history of the whole system"),
         _ if last.starts_with('$') => Error::NotSupported(format!("operation {}", plain(last))),
         [kind, ..] if !known(&state.capability, kind) => Error::UnknownType(plain(kind)),
         [kind, "_history"] => Error::NotSupported(format!("history of {kind}")),

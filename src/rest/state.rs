@@ -1,7 +1,8 @@
 //! What the handlers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use axum::Router;
 use axum::extract::FromRef;
 
 use super::capabilities::Statement;
@@ -11,6 +12,15 @@ use super::router::StartError;
 use crate::auth::Auth;
 use crate::capability::{Capability, Conformance, ResourceRow};
 use crate::store::Store;
+
+/// How the API is to behave.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Scheme, host and port clients know the server by; from the `Host` header where not given.
+    pub public_url: Option<String>,
+    /// Whether references to resources of this server that are not there are refused in what clients write.
+    pub check_references: bool,
+}
 
 /// What every interaction needs; cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,6 +32,10 @@ pub struct RestState {
     pub(super) statement: Arc<Statement>,
     /// Scheme, host and port clients know the server by; from the `Host` header where not configured.
     pub(super) public_url: Option<Arc<str>>,
+    /// Whether references must lead somewhere.
+    pub(super) check_references: bool,
+    /// Everything that is routed, for the entries of a batch.
+    pub(super) routes: Arc<OnceLock<Router>>,
 }
 
 impl RestState {
@@ -32,13 +46,22 @@ impl RestState {
     pub fn new(
         store: Store,
         auth: Auth,
-        public_url: Option<String>,
+        settings: Settings,
         definitions: Vec<Conformance>,
     ) -> Result<Self, StartError> {
         let capability = Arc::clone(store.capability());
         let statement = Arc::new(Statement::new(&capability)?);
         let definitions = Arc::new(Definitions::new(definitions));
-        Ok(Self { store, auth, capability, definitions, statement, public_url: public_url.map(Into::into) })
+        Ok(Self {
+            store,
+            auth,
+            capability,
+            definitions,
+            statement,
+            public_url: settings.public_url.map(Into::into),
+            check_references: settings.check_references,
+            routes: Arc::default(),
+        })
     }
 }
 

@@ -22,5 +22,8 @@ pub(super) async fn vread(
     caller.require(state.kind(), Access::Read)?;
     let stored = state.rest.store.vread(caller.tenant(), state.kind(), &id, version).await?;
     let stored = stored.ok_or_else(|| Error::NotFound(format!("{}/{id}/_history/{version}", state.kind())))?;
+    if stored.is_deletion() {
+        return Err(Error::Gone(format!("{}/{id}/_history/{version}", state.kind())));
+    }
     Ok(resource(&headers, &stored))
 }

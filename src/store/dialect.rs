@@ -69,6 +69,14 @@ impl Dialect {
         }
     }
 
+    /// Clients that may write at the same time; the pipeline always has a connection left.
+    pub(in crate::store) fn client_writers(self) -> usize {
+        match self {
+            Self::Sqlite => 1,
+            Self::Postgres => 3,
+        }
+    }
+
     /// Whether a connection may have died while nobody used it.
     pub(in crate::store) fn may_be_away(self) -> bool {
         self == Self::Postgres
@@ -97,6 +105,18 @@ impl Dialect {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
             Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// How a transaction starts in which a client writes.
+    ///
+    /// Everything it reads is of one moment. A condition that matched nothing and an id found taken a statement later
+    /// would else look like an id taken by something that does not match, when it is just what somebody else created
+    /// in between. Who writes what others have changed since loses the race.
+    pub(in crate::store) fn begin_of_client(self) -> &'static str {
+        match self {
+            Self::Sqlite => self.begin(),
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ",
         }
     }
 

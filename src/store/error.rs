@@ -45,6 +45,9 @@ pub enum StoreError {
         /// The episode it is part of.
         episode: EpisodeId,
     },
+    /// As many clients as may wait to write are waiting.
+    #[error("too many clients are waiting to write")]
+    Busy,
     /// Another process may be archiving by now.
     #[error("the right to add to the archive is gone")]
     NotArchiving,

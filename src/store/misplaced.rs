@@ -12,7 +12,7 @@ use super::contribution::{self, Meeting};
 use super::date::{DateMatch, Prefix, Span as DateSpan};
 use super::journal::{StreamId, StreamKey};
 use super::lease::Lease;
-use super::resource::upsert_as_they_are;
+use super::resource::{Origin, upsert_as_they_are};
 use super::search::{Filter, Search, TermMatch};
 use super::{Joint, Store, StoreError, retract};
 use crate::fhir::{Element, json, read};
@@ -79,6 +79,9 @@ impl Store {
         loop {
             let page = self.search(&key.tenant, &search).await?;
             for stored in &page.matches {
+                if self.origin(&key.tenant, "Provenance", &stored.id).await? != Some(Origin::Derived) {
+                    continue; // whatever a client says of our packets
+                }
                 let provenance = json::parse(&stored.json()).map_err(|_| StoreError::Damaged { what: "Provenance" })?;
                 if self.is_misplaced(key, &provenance, spans).await? {
                     found.extend(read::strings(&provenance, "target.reference").into_iter().map(str::to_owned));

@@ -19,6 +19,7 @@ mod dialect;
 mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod history;
 mod index;
 mod journal;
 mod lease;
@@ -35,12 +36,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, Connection, Executor, Transaction};
+use tokio::sync::Semaphore;
 
 pub use archive::{
     Act, ArchiveBlock, ArchiveHead, ArchiveKey, ArchiveTotals, ArchiveWriter, AuditRecord, Deletion, LegalHold, Mark,
@@ -54,6 +57,7 @@ pub use compare::Change;
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
 pub use error::StoreError;
+pub use history::{Place, Versions};
 pub use index::{OF_TYPE, identifier_of, normalize_reference, text_of};
 pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey, Stretch};
 pub use lease::{Holder, Lease};
@@ -63,8 +67,9 @@ pub use program::{
     TriggerState, Waiting, Written,
 };
 pub use read::Stored;
-pub use resource::Upserted;
+pub use resource::{Origin, Upserted};
 pub use statement::Statement;
+pub use write::{Condition, Effect, Found, Head, Known, Put, Writing, new_id};
 
 use crate::capability::Capability;
 use crate::time::Clock;
@@ -81,7 +86,13 @@ pub struct Store {
     capability: Arc<Capability>,
     /// What this process is called where several share the database.
     process: Arc<str>,
+    /// For each client that may write at the same time, and for each that may wait to.
+    turns: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
+
+/// Most clients that wait to write.
+const MOST_WAITING: usize = 1024;
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -103,7 +114,9 @@ impl Store {
         dialect.migrator().run(&writer).await?;
         let readers = pool(dialect, Role::Read, options).await?;
         let capability = Arc::new(Capability::builtin()?);
-        let store = Self { dialect, writer, readers, clock, capability, process: process_name()? };
+        let turns = Arc::new(Semaphore::new(dialect.client_writers()));
+        let waiting = Arc::new(Semaphore::new(MOST_WAITING));
+        let store = Self { dialect, writer, readers, clock, capability, process: process_name()?, turns, waiting };
         store.keep_indexes().await?;
         Ok(store)
     }

@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::resource::whole;
+use super::resource::{Origin, whole};
 use super::sql::{Row, Sql};
 use super::table::Table;
 use super::{Store, StoreError};
@@ -21,10 +21,16 @@ pub struct Stored {
     pub version: i64,
     /// `meta.lastUpdated`.
     pub updated: Instant,
+    /// Empty when this version is a deletion.
     tail: Vec<u8>,
 }
 
 impl Stored {
+    /// A version that has just been written.
+    pub(in crate::store) fn new(kind: &str, id: String, version: i64, updated_us: i64, tail: Vec<u8>) -> Self {
+        Self { kind: kind.to_owned(), id, version, updated: Instant(updated_us), tail }
+    }
+
     /// From `id, version, updated_us, tail`.
     pub(in crate::store) fn from_row(kind: &str, row: &Row) -> Result<Self, StoreError> {
         let updated = Instant(row.try_get(2)?);
@@ -40,6 +46,11 @@ impl Stored {
     /// `Observation/123`.
     pub fn reference(&self) -> String {
         format!("{}/{}", self.kind, self.id)
+    }
+
+    /// Whether this version is a deletion.
+    pub fn is_deletion(&self) -> bool {
+        self.tail.is_empty()
     }
 
     /// The resource as an element, its head left at zero.
@@ -70,6 +81,32 @@ impl Store {
         row.map(|row| Stored::from_row(kind, &row)).transpose()
     }
 
+    /// Who made the current version of a resource.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn origin(&self, tenant: &TenantId, kind: &str, id: &str) -> Result<Option<Origin>, StoreError> {
+        let table = Table::of(kind);
+        let mut sql = Sql::new("SELECT r.origin FROM ");
+        sql.push(table.name).push(" r WHERE ");
+        table.scope(&mut sql, "r", tenant);
+        sql.push(" AND r.id = ").bind(id);
+        let row = sql.query().fetch_optional(&self.readers).await?;
+        row.map(|row| Ok(Origin::of(row.try_get(0)?))).transpose()
+    }
+
+    /// The deletion of a resource that is deleted.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn deletion(&self, tenant: &TenantId, kind: &str, id: &ResourceId) -> Result<Option<Stored>, StoreError> {
+        let mut sql = Sql::new("SELECT id, version, updated_us, tail FROM resource_history WHERE tenant = ");
+        sql.bind(tenant.as_str()).push(" AND kind = ").bind(kind);
+        sql.push(" AND id = ").bind(id.as_str()).push(" AND until_us IS NULL");
+        let row = sql.query().fetch_optional(&self.readers).await?;
+        row.map(|row| Stored::from_row(kind, &row)).transpose()
+    }
+
     /// One version of a resource, current or not.
     ///
     /// # Errors
@@ -89,35 +126,5 @@ impl Store {
         sql.push(" AND id = ").bind(id.as_str()).push(" AND version = ").bind(version);
         let row = sql.query().fetch_optional(&self.readers).await?;
         row.map(|row| Stored::from_row(kind, &row)).transpose()
-    }
-
-    /// Versions of a resource, the newest first: up to `count` of them, older than version `before` where given.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn history(
-        &self,
-        tenant: &TenantId,
-        kind: &str,
-        id: &ResourceId,
-        before: Option<i64>,
-        count: usize,
-    ) -> Result<Vec<Stored>, StoreError> {
-        let before = before.unwrap_or(i64::MAX);
-        let current = self.read(tenant, kind, id).await?;
-        let mut versions: Vec<Stored> = current.into_iter().filter(|c| c.version < before && count > 0).collect();
-        // A version that becomes history between the two statements is not answered twice.
-        let before = versions.first().map_or(before, |current| current.version);
-        let left = count.saturating_sub(versions.len());
-        let mut sql = Sql::new("SELECT id, version, updated_us, tail FROM resource_history WHERE tenant = ");
-        sql.bind(tenant.as_str()).push(" AND kind = ").bind(kind).push(" AND id = ").bind(id.as_str());
-        sql.push(" AND version < ")
-            .bind(before)
-            .push(" ORDER BY version DESC LIMIT ")
-            .bind(i64::try_from(left).unwrap_or(i64::MAX));
-        for row in sql.query().fetch_all(&self.readers).await? {
-            versions.push(Stored::from_row(kind, &row)?);
-        }
-        Ok(versions)
     }
 }

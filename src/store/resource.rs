@@ -7,8 +7,9 @@ use sqlx::{Any, Row as _, Transaction};
 use super::date::Span;
 use super::index::{self, Index};
 use super::retract;
-use super::sql::{Row, Sql, Value, pieces};
+use super::sql::{Sql, Value, pieces, rows_at_once};
 use super::table::Table;
+use super::write::Put;
 use super::{Store, StoreError};
 use crate::capability::{Capability, ResourceRow};
 use crate::fhir::{Element, json, read, stored};
@@ -16,9 +17,6 @@ use crate::id::TenantId;
 use crate::projection::revised;
 use crate::resource::Resource;
 use crate::time::Instant;
-
-/// Rows per statement. More is slower: SQLite looks up each `$n` among all before it.
-const ROWS: usize = 16;
 
 /// Ids per look-up.
 const IDS: usize = 64;
@@ -34,20 +32,54 @@ pub struct Upserted {
     pub unchanged: usize,
 }
 
+/// Who made a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// This server, from what devices sent. Clients may read it.
+    Derived,
+    /// A client, or the server for clients to go on from.
+    Client,
+}
+
+impl Origin {
+    /// As the column `origin` holds it.
+    pub(in crate::store) fn number(self) -> i64 {
+        i64::from(self == Self::Client)
+    }
+
+    pub(in crate::store) fn of(number: i64) -> Self {
+        if number == 0 { Self::Derived } else { Self::Client }
+    }
+}
+
 /// A resource ready to be written.
-struct Prepared {
-    id: String,
+#[derive(Debug)]
+pub(in crate::store) struct Prepared {
+    pub(in crate::store) id: String,
+    /// The version it is when it is new: 1, or one more than that of the deletion it comes after.
+    pub(in crate::store) version: i64,
     /// What a Provenance is about.
-    targets: Vec<String>,
-    tail: Vec<u8>,
-    index: Index,
+    pub(in crate::store) targets: Vec<String>,
+    pub(in crate::store) tail: Vec<u8>,
+    pub(in crate::store) index: Index,
 }
 
 /// What is stored under an id now.
-struct Current {
-    row_id: i64,
-    version: i64,
-    tail: Vec<u8>,
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Current {
+    pub(in crate::store) row_id: i64,
+    pub(in crate::store) version: i64,
+    pub(in crate::store) updated_us: i64,
+    pub(in crate::store) origin: Origin,
+    /// Empty when it was deleted.
+    pub(in crate::store) tail: Vec<u8>,
+}
+
+impl Current {
+    /// Whether it was deleted.
+    pub(in crate::store) fn is_gone(&self) -> bool {
+        self.tail.is_empty()
+    }
 }
 
 impl Store {
@@ -71,15 +103,29 @@ impl Store {
         Ok(upserted)
     }
 
-    /// Stores a resource unless there is one with its id already.
+    /// Stores a placeholder for what clients know more about, unless there is or was a resource with its id.
     ///
     /// # Errors
     /// It cannot be written as FHIR, or the database fails.
-    pub async fn put_if_absent(&self, tenant: &TenantId, resource: Resource) -> Result<Upserted, StoreError> {
+    pub async fn put_if_absent(&self, tenant: &TenantId, resource: Resource) -> Result<(), StoreError> {
         if self.read(tenant, &resource.kind, &resource.id).await?.is_some() {
-            return Ok(Upserted { unchanged: 1, ..Upserted::default() });
+            return Ok(());
         }
-        self.put(tenant, vec![resource]).await
+        match self.put_placeholder(tenant, &resource).await {
+            Err(error) if error.is_contention() => self.put_placeholder(tenant, &resource).await,
+            result => result,
+        }
+    }
+
+    async fn put_placeholder(&self, tenant: &TenantId, resource: &Resource) -> Result<(), StoreError> {
+        let mut writing = self.writing(tenant).await?;
+        if writing.heads(&resource.kind, &[resource.id.as_str()]).await?.iter().all(Option::is_none) {
+            let Resource { kind, id, element } = resource.clone();
+            let tail = stored::tail(element.clone())?;
+            writing.put(vec![Put { kind, id, tail, element, head: None }]).await?;
+            writing.commit().await?;
+        }
+        Ok(())
     }
 }
 
@@ -117,7 +163,8 @@ pub(in crate::store) async fn upsert_as_they_are(
             }
             _ => Vec::new(),
         };
-        let prepared = Prepared { id: resource.id.into(), targets, tail: stored::tail(resource.element)?, index };
+        let tail = stored::tail(resource.element)?;
+        let prepared = Prepared { id: resource.id.into(), version: 1, targets, tail, index };
         kinds.entry(resource.kind).or_default().push(prepared);
     }
     let (mut upserted, mut dropped) = (Upserted::default(), Vec::new());
@@ -158,12 +205,23 @@ async fn upsert_kind(
     now: i64,
     (upserted, dropped): (&mut Upserted, &mut Vec<String>),
 ) -> Result<(), StoreError> {
-    let current = current(tx, tenant, table, &prepared).await?;
+    let ids: Vec<&str> = prepared.iter().map(|one| one.id.as_str()).collect();
+    let current = current(tx, tenant, table, &ids).await?;
     let mut new = Vec::new();
     let mut terms = Vec::new();
     for one in prepared {
         match current.get(&one.id) {
             None => new.push(one),
+            Some(current) if current.is_gone() => {
+                revive(tx, tenant, table.kind, &one.id, now).await?;
+                new.push(Prepared { version: current.version + 1, ..one });
+            }
+            // Somebody took the id before it was computed: what was computed counts, theirs is its history.
+            Some(current) if current.origin == Origin::Client => {
+                upserted.updated += 1;
+                replace(tx, tenant, table, row, current, &one, Origin::Derived, now).await?;
+                terms.push((current.row_id, one.index));
+            }
             Some(current) if current.tail == one.tail => upserted.unchanged += 1,
             Some(current) => {
                 let Some(one) = revision(tenant, table.kind, row, current, one)? else {
@@ -174,16 +232,13 @@ async fn upsert_kind(
                 if !one.targets.is_empty() {
                     dropped.extend(retract::dropped(&whole(table.kind, &current.tail)?, &one.targets));
                 }
-                replace(tx, tenant, table, row, current, &one, now).await?;
+                replace(tx, tenant, table, row, current, &one, Origin::Derived, now).await?;
                 terms.push((current.row_id, one.index));
             }
         }
     }
     upserted.created += new.len();
-    for piece in pieces(&new, ROWS) {
-        let row_ids = insert(tx, tenant, table, piece, now).await?;
-        terms.extend(piece.iter().filter_map(|one| row_ids.get(&one.id).map(|&row_id| (row_id, one.index.clone()))));
-    }
+    terms.extend(insert(tx, tenant, table, &new, Origin::Derived, now).await?);
     index::insert(tx, tenant, table, &terms).await
 }
 
@@ -207,73 +262,99 @@ pub(in crate::store) fn whole(kind: &str, tail: &[u8]) -> Result<Element, StoreE
     json::parse(&bytes).map_err(|_| StoreError::Damaged { what: "resource" })
 }
 
-async fn current(
+/// What is stored under each of these ids, deletions among them.
+pub(in crate::store) async fn current(
     tx: &mut Transaction<'_, Any>,
     tenant: &TenantId,
     table: Table<'_>,
-    prepared: &[Prepared],
+    ids: &[&str],
 ) -> Result<BTreeMap<String, Current>, StoreError> {
     let mut found = BTreeMap::new();
-    for piece in prepared.chunks(IDS) {
-        let mut sql = Sql::new("SELECT r.id, r.row_id, r.version, r.tail FROM ");
-        sql.push(table.name).push(" r WHERE ");
-        table.scope(&mut sql, "r", tenant);
-        sql.push(" AND r.id").bind_in(piece.iter().map(|p| Value::from(p.id.as_str())).collect());
+    for piece in ids.chunks(IDS) {
+        let ids: Vec<Value> = piece.iter().map(|&id| Value::from(id)).collect();
+        let mut sql = Sql::default();
+        let (tenant, kind) = (sql.hold(tenant.as_str()), sql.hold(table.kind));
+        sql.bind_each(ids.clone(), |sql, id| {
+            sql.push("SELECT r.id, r.row_id, r.version, r.tail, r.origin, r.updated_us FROM ").push(table.name);
+            sql.push(" r WHERE r.tenant = ").again(tenant).push(" AND r.id = ").bind(id);
+            if table.shared {
+                sql.push(" AND r.kind = ").again(kind);
+            }
+        });
+        sql.push(" UNION ALL ").bind_each(ids, |sql, id| {
+            sql.push(
+                "SELECT h.id, 0, h.version, h.tail, h.origin, h.updated_us FROM resource_history h WHERE h.tenant = ",
+            );
+            sql.again(tenant).push(" AND h.kind = ").again(kind).push(" AND h.id = ").bind(id);
+            sql.push(" AND h.until_us IS NULL");
+        });
         for row in sql.query().fetch_all(&mut **tx).await? {
-            let current = Current { row_id: row.try_get(1)?, version: row.try_get(2)?, tail: row.try_get(3)? };
+            let current = Current {
+                row_id: row.try_get(1)?,
+                version: row.try_get(2)?,
+                tail: row.try_get(3)?,
+                origin: Origin::of(row.try_get(4)?),
+                updated_us: row.try_get(5)?,
+            };
             found.insert(row.try_get(0)?, current);
         }
     }
     Ok(found)
 }
 
-async fn insert(
+/// Writes new resources; gives their rows with what is to be found in them.
+pub(in crate::store) async fn insert(
     tx: &mut Transaction<'_, Any>,
     tenant: &TenantId,
     table: Table<'_>,
     prepared: &[Prepared],
+    origin: Origin,
     now: i64,
-) -> Result<BTreeMap<String, i64>, StoreError> {
-    let mut sql = Sql::new("INSERT INTO ");
-    sql.push(table.name).push(if table.shared { " (kind, tenant, " } else { " (tenant, " });
-    sql.push("version, updated_us, id, subject, date_us, until_us, present, tail) VALUES ");
-    let mut shared = if table.shared { vec![Value::from(table.kind)] } else { Vec::new() };
-    shared.extend([tenant.as_str().into(), 1.into(), now.into()]);
-    sql.bind_rows(
-        &shared,
-        prepared.iter().map(|one| {
-            let Span { from, until } = one.index.date;
-            let index = [one.index.subject, from, until, one.index.present].map(Value::Int);
-            let tail = [Value::from(one.tail.clone())];
-            [Value::from(one.id.as_str())].into_iter().chain(index).chain(tail).collect()
-        }),
-    );
-    sql.push(" RETURNING id, row_id");
-    let rows: Vec<Row> = sql.query().fetch_all(&mut **tx).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+) -> Result<Vec<(i64, Index)>, StoreError> {
+    let mut indexed = Vec::with_capacity(prepared.len());
+    for piece in pieces(prepared, rows_at_once(tx)) {
+        let mut sql = Sql::new("INSERT INTO ");
+        sql.push(table.name).push(if table.shared { " (kind, tenant, " } else { " (tenant, " });
+        sql.push("updated_us, origin, version, id, subject, date_us, until_us, present, tail) VALUES ");
+        let mut shared = if table.shared { vec![Value::from(table.kind)] } else { Vec::new() };
+        shared.extend([tenant.as_str().into(), now.into(), origin.number().into()]);
+        sql.bind_rows(
+            &shared,
+            piece.iter().map(|one| {
+                let Span { from, until } = one.index.date;
+                let index = [one.index.subject, from, until, one.index.present].map(Value::Int);
+                let id = [Value::Int(one.version), Value::from(one.id.as_str())];
+                id.into_iter().chain(index).chain([Value::from(one.tail.clone())]).collect()
+            }),
+        );
+        sql.push(" RETURNING id, row_id");
+        let mut row_ids = BTreeMap::new();
+        for row in sql.query().fetch_all(&mut **tx).await? {
+            row_ids.insert(row.try_get::<String, _>(0)?, row.try_get::<i64, _>(1)?);
+        }
+        indexed.extend(piece.iter().filter_map(|one| row_ids.get(&one.id).map(|&row_id| (row_id, one.index.clone()))));
+    }
+    Ok(indexed)
 }
 
-async fn replace(
+/// Puts one version in the place of another, which goes to history.
+#[expect(clippy::too_many_arguments, reason = "what a row is made of")]
+pub(in crate::store) async fn replace(
     tx: &mut Transaction<'_, Any>,
     tenant: &TenantId,
     table: Table<'_>,
     row: Option<&ResourceRow>,
     current: &Current,
     one: &Prepared,
+    origin: Origin,
     now: i64,
 ) -> Result<(), StoreError> {
-    let mut keep =
-        Sql::new("INSERT INTO resource_history (tenant, kind, id, version, updated_us, tail) SELECT tenant, ");
-    keep.bind(table.kind).push(", id, version, updated_us, tail FROM ").push(table.name);
-    keep.push(" WHERE row_id = ").bind(current.row_id);
-    keep.query().execute(&mut **tx).await?;
-
-    let before = Index::of(tenant, row, &whole(table.kind, &current.tail)?);
-    index::forget(tx, tenant, table, current.row_id, &before).await?;
-
+    keep(tx, table, current, now).await?;
+    forget_terms(tx, tenant, table, row, current).await?;
     let mut update = Sql::new("UPDATE ");
     update.push(table.name).push(" SET version = ").bind(current.version + 1);
     update.push(", updated_us = ").bind(now);
+    update.push(", origin = ").bind(origin.number());
     update.push(", subject = ").bind(one.index.subject);
     update.push(", date_us = ").bind(one.index.date.from);
     update.push(", until_us = ").bind(one.index.date.until);
@@ -284,9 +365,53 @@ async fn replace(
     Ok(())
 }
 
+/// Writes the current version to history. Of two that do so at the same time the history's key lets one through.
+pub(in crate::store) async fn keep(
+    tx: &mut Transaction<'_, Any>,
+    table: Table<'_>,
+    current: &Current,
+    now: i64,
+) -> Result<(), StoreError> {
+    let mut keep =
+        Sql::new("INSERT INTO resource_history (tenant, kind, id, version, updated_us, tail, origin, until_us)");
+    keep.push(" SELECT tenant, ").bind(table.kind).push(", id, ").bind(current.version);
+    keep.push(", updated_us, tail, origin, ").bind(now).push(" FROM ").push(table.name);
+    keep.push(" WHERE row_id = ").bind(current.row_id);
+    keep.query().execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Takes a resource's current version out of what is searched.
+pub(in crate::store) async fn forget_terms(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    table: Table<'_>,
+    row: Option<&ResourceRow>,
+    current: &Current,
+) -> Result<(), StoreError> {
+    let before = Index::of(tenant, row, &whole(table.kind, &current.tail)?);
+    index::forget(tx, tenant, table, current.row_id, &before).await
+}
+
+/// Ends a deletion: what was deleted is about to be written again.
+pub(in crate::store) async fn revive(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    kind: &str,
+    id: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let mut sql = Sql::new("UPDATE resource_history SET until_us = ");
+    sql.bind(now).push(" WHERE tenant = ").bind(tenant.as_str()).push(" AND kind = ").bind(kind);
+    sql.push(" AND id = ").bind(id).push(" AND until_us IS NULL");
+    sql.query().execute(&mut **tx).await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Versions;
     use crate::store::fixture::{observation, store, tenant};
 
     #[tokio::test]
@@ -305,8 +430,9 @@ mod tests {
         assert_eq!(store.read(&tenant, "Observation", &id).await.unwrap().unwrap().version, 2);
         assert_eq!(store.vread(&tenant, "Observation", &id, 1).await.unwrap().unwrap().version, 1);
         assert!(store.vread(&tenant, "Observation", &id, 3).await.unwrap().is_none());
-        let versions: Vec<i64> =
-            store.history(&tenant, "Observation", &id, None, 9).await.unwrap().iter().map(|v| v.version).collect();
+        let all =
+            Versions { kinds: vec!["Observation".to_owned()], id: Some(id.clone()), count: 9, ..Versions::default() };
+        let versions: Vec<i64> = store.history(&tenant, &all).await.unwrap().0.iter().map(|v| v.version).collect();
         assert_eq!(versions, [2, 1]);
         assert!(store.read(&super::super::fixture::tenant("b"), "Observation", &id).await.unwrap().is_none());
     }
@@ -346,7 +472,7 @@ mod tests {
     fn the_last_of_two_counts() {
         let prepared = |id: &str, tail: u8| {
             let index = Index::of(&tenant("a"), None, &crate::fhir::Element::default());
-            Prepared { id: id.to_owned(), targets: Vec::new(), tail: vec![tail], index }
+            Prepared { id: id.to_owned(), version: 1, targets: Vec::new(), tail: vec![tail], index }
         };
         let kept = last_of_each(vec![prepared("a", 1), prepared("b", 2), prepared("a", 3)]);
         assert_eq!(kept.iter().map(|p| (p.id.as_str(), p.tail[0])).collect::<Vec<_>>(), [("a", 3), ("b", 2)]);

@@ -37,7 +37,7 @@ pub(super) async fn retracted(
         let mut sql = super::sql::Sql::new("SELECT r.tail FROM ");
         sql.push(table.name).push(" r WHERE ");
         table.scope(&mut sql, "r", tenant);
-        sql.push(" AND r.id = ").bind(id);
+        sql.push(" AND r.origin = 0 AND r.id = ").bind(id); // a client's is not ours to take back
         let Some(row) = sql.query().fetch_optional(&mut **tx).await? else { continue };
         let mut element = whole(kind, &row.try_get::<Vec<u8>, _>(0)?)?;
         let Ok(id) = ResourceId::new(id) else { continue };

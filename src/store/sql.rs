@@ -2,7 +2,7 @@
 
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe};
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
 /// A value for a parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +60,17 @@ impl Sql {
         self
     }
 
+    /// Appends a parameter that stands there already, by its number from 1.
+    pub(in crate::store) fn again(&mut self, number: usize) -> &mut Self {
+        self.push(&format!("${number}"))
+    }
+
+    /// Gives a value a number without using it yet.
+    pub(in crate::store) fn hold(&mut self, value: impl Into<Value>) -> usize {
+        self.values.push(value.into());
+        self.values.len()
+    }
+
     /// Appends `(s, a, b), (s, c, d)`: one parameter per value, those of `shared` once for all rows.
     pub(in crate::store) fn bind_rows(
         &mut self,
@@ -104,6 +115,22 @@ impl Sql {
     /// How many parameters it has.
     pub(in crate::store) fn values(&self) -> usize {
         self.values.len()
+    }
+
+    /// Appends a whole SELECT for each value, with `UNION ALL` between them; filled up as [`Self::bind_in`] does, so rows may
+    /// come several times.
+    ///
+    /// For keys of several columns: PostgreSQL keeps the plan it made while a table was almost empty, and that one may
+    /// read all of a tenant's rows and then look which are in a list. Looked up one by one there is one way to do it.
+    pub(in crate::store) fn bind_each(&mut self, mut values: Vec<Value>, push: impl Fn(&mut Self, Value)) -> &mut Self {
+        if let Some(last) = values.last().cloned() {
+            values.resize(power_of_four(values.len()), last);
+        }
+        for (i, value) in values.into_iter().enumerate() {
+            self.push(if i == 0 { "" } else { " UNION ALL " });
+            push(self, value);
+        }
+        self
     }
 
     /// The statement, ready to run.
@@ -151,6 +178,12 @@ pub(in crate::store) fn pieces<T>(mut items: &[T], most: usize) -> Vec<&[T]> {
         items = rest;
     }
     pieces
+}
+
+/// Rows per statement. In SQLite more is slower: it looks up each `$n` among all before it. In PostgreSQL each statement is
+/// a message there and back.
+pub(in crate::store) fn rows_at_once(connection: &AnyConnection) -> usize {
+    if connection.backend_name() == "SQLite" { 16 } else { 256 }
 }
 
 /// What every stored resource is read from: `id, version, updated_us, tail` first.

@@ -1,10 +1,11 @@
-//! `afferent load`: simulated devices, and what the server makes of them.
+//! `afferent load`: simulated devices, and what the server makes of them; with `--fhir` clients of its API.
 //!
 //! Each device sends a second of ECG every second, all of them spread over the second. Latencies count from the moment a
 //! packet was due, so that a server that stalls the sender cannot hide it.
 #![expect(clippy::print_stdout, reason = "the report is the command's output")]
 
 mod device;
+mod fhir;
 mod process;
 mod report;
 mod transport;
@@ -22,6 +23,7 @@ use super::replay::{Output, positive};
 use crate::registry::CANONICAL_BASE;
 use crate::time::{self, Clock, MICROS, SystemClock};
 use device::{Fleet, Packet, patient};
+use fhir::FhirArgs;
 use process::Watch;
 use report::{Latency, Report};
 use transport::{Connection, Sent};
@@ -70,6 +72,8 @@ pub struct Args {
     /// How the report is written
     #[arg(long, value_enum, default_value_t = Output::Text)]
     format: Output,
+    #[command(flatten)]
+    fhir: FhirArgs,
 }
 
 /// How packets travel.
@@ -86,6 +90,14 @@ enum Transport {
 /// # Errors
 /// The server cannot be reached or refuses the devices, or packets were lost.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    if args.fhir.fhir {
+        let report = fhir::load(&args.to, &args.key, args.pid, &args.fhir).await?;
+        match args.format {
+            Output::Json => println!("{}", serde_json::to_string(&report)?),
+            Output::Text => println!("{report}"),
+        }
+        return Ok(());
+    }
     let report = load(&args).await?;
     match args.format {
         Output::Json => println!("{}", serde_json::to_string(&report)?),

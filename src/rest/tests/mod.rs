@@ -15,11 +15,15 @@ use tower::ServiceExt as _;
 
 use super::conformance::Definitions;
 use super::parameters::{Context, SearchParameters, pairs};
-use super::{check, routers};
+use super::{Settings, check, routers};
 use crate::auth::{Auth, NewKey};
 use crate::capability::{Capability, Conformance, Interaction, Source};
 use crate::store::Store;
 use crate::store::fixture::{Standing, observation, provenance, resource, store, tenant};
+
+mod fuzz;
+mod transaction;
+mod write;
 
 const BASE: &str = "http://example.org/fhir/R4";
 
@@ -62,7 +66,11 @@ async fn key(store: &Store, name: &str, scope: &str) -> String {
 }
 
 async fn server() -> Server {
-    let server = empty().await;
+    server_with(Settings::default()).await
+}
+
+async fn server_with(settings: Settings) -> Server {
+    let server = empty_with(settings).await;
     let mut resources = Vec::new();
     for i in 0..12 {
         let patient = if i % 3 == 0 { "p0" } else { "p1" };
@@ -76,6 +84,10 @@ async fn server() -> Server {
 }
 
 async fn empty() -> Server {
+    empty_with(Settings::default()).await
+}
+
+async fn empty_with(settings: Settings) -> Server {
     let (directory, store) = store().await;
     let definition = Conformance {
         kind: "CodeSystem".to_owned(),
@@ -95,7 +107,7 @@ async fn empty() -> Server {
     };
     let key = key(&store, "a", "system/*.rs").await;
     let auth = Auth::new(store.clone(), Arc::new(Standing));
-    let router = routers(store.clone(), auth, None, vec![definition, set]).unwrap();
+    let router = routers(store.clone(), auth, settings, vec![definition, set]).unwrap();
     Server { _directory: directory, store, router, key }
 }
 
@@ -197,7 +209,7 @@ async fn versions_are_kept() {
     Server::refused(&server.get("/Observation/none/_history").await, 404, "not-found");
     Server::refused(&server.get("/Observation/o01/_history?_cursor=x").await, 400, "value");
     Server::refused(
-        &server.get_with("/Observation/o01/_history?_at=2026", &[("prefer", "handling=strict")]).await,
+        &server.get_with("/Observation/o01/_history?_list=2026", &[("prefer", "handling=strict")]).await,
         400,
         "not-supported",
     );
@@ -408,19 +420,16 @@ async fn what_does_not_exist_is_said_in_an_outcome() {
     Server::refused(&send(Method::GET, "/Observation/none").await, 404, "not-found");
     Server::refused(&send(Method::GET, "/Spaceship").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Spaceship/1").await, 404, "not-supported");
-    Server::refused(&send(Method::GET, "/Observation/_history").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Patient/1/$everything").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Observation/$lastn").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Observation/1/2/3/4/5").await, 404, "not-supported");
-    Server::refused(&send(Method::GET, "/Binary").await, 404, "not-supported");
-    Server::refused(&send(Method::GET, "/_history").await, 501, "not-supported");
-    Server::refused(&send(Method::POST, "").await, 501, "not-supported");
-    Server::refused(&send(Method::POST, "/").await, 501, "not-supported");
+    Server::refused(&send(Method::GET, "/Binary").await, 405, "not-supported");
     assert_eq!(send(Method::GET, "").await.status, StatusCode::OK);
-    assert_eq!(send(Method::PUT, "/Observation/o01").await.header("allow"), "GET,HEAD");
+    assert_eq!(send(Method::POST, "/Observation/o01").await.header("allow"), "GET,HEAD,PUT,PATCH,DELETE");
+    Server::refused(&send(Method::POST, "/Observation/o01").await, 405, "not-supported");
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
-        Server::refused(&send(method.clone(), "/Observation").await, 405, "not-supported");
-        Server::refused(&send(method.clone(), "/Observation/o01").await, 405, "not-supported");
+        Server::refused(&send(method.clone(), "/CodeSystem").await, 405, "not-supported");
+        Server::refused(&send(method.clone(), "/CodeSystem/biosignal").await, 405, "not-supported");
         Server::refused(&send(method, "/metadata").await, 405, "not-supported");
     }
     Server::refused(&server.send(server.request(Method::GET, "/t/%22x/fhir/R4/metadata", &[])).await, 404, "not-found");
@@ -428,7 +437,7 @@ async fn what_does_not_exist_is_said_in_an_outcome() {
 }
 
 #[tokio::test]
-async fn only_json_is_answered() {
+async fn json_and_xml_are_answered() {
     let server = server().await;
     for format in [
         "json",
@@ -439,20 +448,42 @@ async fn only_json_is_answered() {
     ] {
         assert_eq!(server.get(&format!("/Observation/o01?_format={format}")).await.status, StatusCode::OK, "{format}");
     }
-    for format in ["xml", "ttl", "application/fhir%2Bxml", "x", "application/fhir+json;fhirVersion=5.0"] {
+    for (format, accept) in [
+        ("xml", ""),
+        ("application/fhir%2Bxml", ""),
+        ("", "application/fhir+xml"),
+        ("", "text/xml, application/json;q=0.5"),
+    ] {
+        for path in [
+            "/Observation/o01",
+            "/Observation",
+            "/metadata",
+            "/Observation/none",
+            "/Binary/b1",
+            "/Observation/o01/_history",
+        ] {
+            let path = if format.is_empty() { path.to_owned() } else { format!("{path}?_format={format}") };
+            let answer = server.get_with(&path, &[("accept", accept)]).await;
+            assert_eq!(answer.header("content-type"), "application/fhir+xml; charset=utf-8", "{path}");
+            crate::fhir::xml::parse(&answer.body).unwrap();
+        }
+    }
+    for format in ["ttl", "x", "application/fhir+json;fhirVersion=5.0", "application/fhir%2Bndjson"] {
         Server::refused(&server.get(&format!("/Observation?_format={format}")).await, 406, "not-supported");
         Server::refused(&server.get(&format!("/metadata?_format={format}")).await, 406, "not-supported");
     }
-    for accept in
-        ["application/fhir+json", "text/html, */*;q=0.1", "application/*", "application/fhir+json; fhirVersion=4.0"]
-    {
-        assert_eq!(server.get_with("/Observation", &[("accept", accept)]).await.status, StatusCode::OK, "{accept}");
+    for accept in [
+        "application/fhir+json",
+        "text/html, */*;q=0.1",
+        "application/*",
+        "application/fhir+json; fhirVersion=4.0",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "application/fhir+xml, application/fhir+json",
+    ] {
+        let answer = server.get_with("/Observation", &[("accept", accept)]).await;
+        assert_eq!(answer.header("content-type"), "application/fhir+json; charset=utf-8", "{accept}");
     }
-    Server::refused(
-        &server.get_with("/Observation", &[("accept", "application/fhir+xml")]).await,
-        406,
-        "not-supported",
-    );
+    Server::refused(&server.get_with("/Observation", &[("accept", "text/turtle")]).await, 406, "not-supported");
     assert_eq!(
         server.get_with("/Observation?_format=json", &[("accept", "application/fhir+xml")]).await.status,
         StatusCode::OK
@@ -574,9 +605,21 @@ async fn listed_and_handled_are_the_same() {
             (Interaction::Read, format!("/{kind}/{known}")),
             (Interaction::Vread, format!("/{kind}/{known}/_history/1")),
             (Interaction::HistoryInstance, format!("/{kind}/{known}/_history")),
+            (Interaction::HistoryType, format!("/{kind}/_history")),
             (Interaction::SearchType, format!("/{kind}")),
+            (Interaction::Create, format!("/{kind}")),
+            (Interaction::Update, format!("/{kind}/{known}")),
+            (Interaction::Patch, format!("/{kind}/{known}")),
+            (Interaction::Delete, format!("/{kind}/{known}")),
         ] {
-            let answer = server.get(&path).await;
+            let method = match interaction {
+                Interaction::Create => Method::POST,
+                Interaction::Update => Method::PUT,
+                Interaction::Patch => Method::PATCH,
+                Interaction::Delete => Method::DELETE,
+                _ => Method::GET,
+            };
+            let answer = server.send(server.request(method, &format!("/fhir/R4{path}"), &[])).await;
             let unsupported = answer.status != StatusCode::OK && answer.json()["issue"][0]["code"] == "not-supported";
             assert_eq!(!unsupported, row.supports(interaction), "{path}: {}", String::from_utf8_lossy(&answer.body));
         }

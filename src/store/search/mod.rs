@@ -9,6 +9,7 @@ mod condition;
 mod cursor;
 mod filter;
 mod include;
+mod matching;
 mod measure;
 mod order;
 mod plan;

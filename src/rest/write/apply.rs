@@ -1,0 +1,114 @@
+//! One attempt: everything in one transaction.
+
+use super::identity::{self, Identity};
+use super::task::{Done, Method, Outcome, Target, Task};
+use super::{Context, provenance, references};
+use crate::fhir::content::Content;
+use crate::fhir::reference;
+use crate::rest::error::Error;
+use crate::store::{Effect, Found, Put, Writing};
+use crate::time::Instant;
+
+/// Does all tasks, or none.
+pub(super) async fn once(
+    context: Context<'_>,
+    tasks: &[Task<'_>],
+    provenance: Option<&[u8]>,
+) -> Result<Vec<Done>, Error> {
+    let mut writing = context.state.store.writing(context.caller.tenant()).await?;
+    let now = writing.now();
+    let found = identity::found(&mut writing, tasks).await?;
+    let mut contents = Vec::with_capacity(tasks.len());
+    for (task, found) in tasks.iter().zip(&found) {
+        contents.push(sent(task, found.as_ref())?);
+    }
+    let identities = identity::identities(context, &mut writing, tasks, &found, &contents, now).await?;
+    for ((task, identity), content) in tasks.iter().zip(&identities).zip(&mut contents) {
+        if let (Method::Patch(patch), Identity::Write { head: Some(head), .. }) = (&task.method, identity) {
+            let before = head.stored(&task.kind).json();
+            *content = Some(patch.apply(&task.kind, &before).map_err(|error| task.fault_in_resource(error))?);
+        }
+    }
+    let targets = references::targets(context, &mut writing, tasks, &identities, &contents).await?;
+    let source = context.caller.source();
+    for (task, content) in tasks.iter().zip(&mut contents) {
+        let Some(content) = content else { continue };
+        reference::replace(content.object_mut(), &targets, context.base);
+        references::check(task, content)?;
+        content.set_source(&source);
+    }
+    if context.state.check_references {
+        references::check_targets(&mut writing, tasks, &identities, &contents).await?;
+    }
+    let done = write(&mut writing, tasks, identities, contents).await?;
+    if let Some(body) = provenance {
+        provenance::store(context, &mut writing, body, &done, now).await?;
+    }
+    if done.iter().any(|(done, _)| done.stored.is_some() || done.outcome == Outcome::Deleted) {
+        writing.commit().await?;
+    }
+    Ok(done.into_iter().map(|(done, _)| done).collect())
+}
+
+/// The resource that was sent. One that a conditional create does not need is not looked at.
+fn sent(task: &Task<'_>, found: Option<&Found>) -> Result<Option<Content>, Error> {
+    let is_needed = match task.method {
+        Method::Create => !matches!(found, Some(Found::One(_) | Found::Several)),
+        Method::Update => true,
+        Method::Patch(_) | Method::Delete => false,
+    };
+    if !is_needed {
+        return Ok(None);
+    }
+    let content = Content::parse(task.body).map_err(|invalid| task.fault_in_resource(invalid.into()))?;
+    if content.kind() != task.kind {
+        let problem = format!("must be {}, as the URL says", task.kind);
+        return Err(task.fault_in_resource(Error::refused("resourceType", problem)));
+    }
+    Ok(Some(content))
+}
+
+/// Deletes, then writes; gives what became of each task in their order, with what it did where it wrote.
+async fn write(
+    writing: &mut Writing,
+    tasks: &[Task<'_>],
+    identities: Vec<Identity>,
+    contents: Vec<Option<Content>>,
+) -> Result<Vec<(Done, Option<Effect>)>, Error> {
+    let mut done: Vec<Option<(Done, Option<Effect>)>> = Vec::with_capacity(tasks.len());
+    let (mut puts, mut places) = (Vec::new(), Vec::new());
+    for (place, ((task, identity), content)) in tasks.iter().zip(identities).zip(contents).enumerate() {
+        let kind = task.kind.clone();
+        done.push(match (identity, content) {
+            (Identity::Write { id, head }, Some(content)) => {
+                let (tail, element) = (content.tail(), content.element());
+                puts.push(Put { kind, id, tail, element, head });
+                places.push(place);
+                None
+            }
+            (Identity::Write { id, head }, None) => {
+                let Some(head) = head else { return Err(Error::Damaged) };
+                let deletion = writing.delete(&kind, &head).await?;
+                let version = Some((deletion.version, deletion.updated));
+                Some((Done { kind, id: id.into(), outcome: Outcome::Deleted, version, stored: None }, None))
+            }
+            (Identity::Existing(known), _) => {
+                let version = Some((known.version, known.updated));
+                Some((Done { kind, id: known.id, outcome: Outcome::Existing, version, stored: None }, None))
+            }
+            (Identity::Absent, _) => {
+                let id = if let Target::Id(id) = &task.target { id.as_str().to_owned() } else { String::new() };
+                Some((Done { kind, id, outcome: Outcome::Absent, version: None, stored: None }, None))
+            }
+        });
+    }
+    for (place, (effect, stored)) in places.into_iter().zip(writing.put(puts).await?) {
+        let outcome = if effect == Effect::Created { Outcome::Created } else { Outcome::Updated };
+        let version: Option<(i64, Instant)> = Some((stored.version, stored.updated));
+        let (kind, id) = (stored.kind.clone(), stored.id.clone());
+        if let Some(slot) = done.get_mut(place) {
+            *slot = Some((Done { kind, id, outcome, version, stored: Some(stored) }, Some(effect)));
+        }
+    }
+    Ok(done.into_iter().flatten().collect())
+}
