@@ -149,7 +149,6 @@ impl Error {
             Self::At { error, .. } => error.status(),
             Self::Store(StoreError::Busy) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(error) if error.is_contention() => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Content(_) | Self::Refused { .. } | Self::Twice(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Gone(_) => StatusCode::GONE,
             Self::Precondition(_) | Self::Several(_) => StatusCode::PRECONDITION_FAILED,
@@ -162,7 +161,10 @@ impl Error {
             Self::NotFound(_) | Self::UnknownType(_) | Self::NotSupported(_) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
-            Self::Invalid { .. }
+            Self::Content(_)
+            | Self::Refused { .. }
+            | Self::Twice(_)
+            | Self::Invalid { .. }
             | Self::Unsupported(_)
             | Self::Body
             | Self::Store(StoreError::TooMany { .. } | StoreError::TooBroad { .. }) => StatusCode::BAD_REQUEST,
