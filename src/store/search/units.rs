@@ -1,7 +1,7 @@
 //! Quantities in units other than the one they are asked for in. <https://ucum.org>
 //!
 //! Numbers are stored as they are written. Which units a parameter's numbers are in is known, so a search is asked of each
-//! in its own numbers: 37 Cel of what is in [degF] as 98.6. Units of UCUM are converted; others must be the same.
+//! in its own numbers: 37 Cel of what is in `[degF]` as 98.6. Units of UCUM are converted; others must be the same.
 
 use sqlx::Row as _;
 
