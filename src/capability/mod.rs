@@ -5,6 +5,7 @@
 //! search parameter's order in its file is its rank: from the one that narrows most to the one that narrows least.
 
 mod conformance;
+mod operation;
 mod parameter;
 mod path;
 
@@ -15,6 +16,7 @@ use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 pub use conformance::Conformance;
+pub use operation::{Level, Operation};
 pub use parameter::{Column, Parameter, ParameterType};
 pub use path::{InvalidPath, Path};
 
@@ -58,12 +60,17 @@ pub struct ResourceRow {
     /// Whether there are so many that no search may go through all of them.
     #[serde(default)]
     pub many: bool,
+    /// The token parameter whose first code tells one series of them from another, where they come in series.
+    pub series: Option<String>,
     /// The elements every resource of the type has, choices as `value[x]`.
     #[serde(default)]
     pub mandatory: Vec<String>,
     /// Paths of the elements of a summary, choices as `value[x]`.
     #[serde(default)]
     pub summary: Vec<String>,
+    /// Operations on the type and its instances.
+    #[serde(default, rename = "operation")]
+    pub operations: Vec<Operation>,
     /// Search parameters, the most selective first; the common ones last.
     #[serde(default, rename = "parameter")]
     pub parameters: Vec<Parameter>,
@@ -232,6 +239,9 @@ fn check(row: &ResourceRow) -> Result<(), CapabilityError> {
     let refuse = |problem: String| Err(CapabilityError::Inconsistent { row: row.resource.clone(), problem });
     if row.format_version != FORMAT_VERSION {
         return refuse(format!("format_version {} is not {FORMAT_VERSION}", row.format_version));
+    }
+    if let Some(operation) = row.operations.iter().find(|o| o.on.is_empty()) {
+        return refuse(format!("operation {}: on: is empty", operation.name));
     }
     if row.parameters.len() > MOST_PARAMETERS {
         return refuse(format!("more than {MOST_PARAMETERS} parameters"));

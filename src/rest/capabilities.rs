@@ -8,7 +8,7 @@ use axum::response::Response;
 use super::extract::{Base, Format};
 use super::respond::{self, Version};
 use super::state::RestState;
-use crate::capability::{Capability, Interaction, Parameter, ResourceRow};
+use crate::capability::{Capability, Interaction, Operation, Parameter, ResourceRow};
 use crate::fhir::datatype::coded;
 use crate::fhir::json::{self, WriteError};
 use crate::fhir::make::{boolean, element, list, object, one, text, texts};
@@ -103,7 +103,12 @@ fn resource(capability: &Capability, row: &ResourceRow) -> Element {
         ("searchInclude", texts(includes)),
         ("searchRevInclude", texts(revincludes.filter(|_| searched))),
         ("searchParam", list(row.parameters.iter().map(parameter).collect())),
+        ("operation", list(row.operations.iter().map(operation).collect())),
     ])
+}
+
+fn operation(operation: &Operation) -> Element {
+    element([("name", text(&operation.name)), ("definition", text(&operation.definition))])
 }
 
 fn parameter(parameter: &Parameter) -> Element {

@@ -67,31 +67,68 @@ struct CodeSystem {
 #[derive(Deserialize)]
 struct Concept {
     code: String,
-    #[serde(default)]
-    concept: Vec<Concept>,
+    display: Option<String>,
+    definition: Option<String>,
+    #[serde(default, rename = "concept")]
+    below: Vec<Concept>,
+}
+
+/// A code of ours.
+pub(super) struct Known {
+    pub(super) system: String,
+    pub(super) code: String,
+    pub(super) display: Option<String>,
+    pub(super) definition: Option<String>,
 }
 
 impl Definitions {
     /// The codes of one of our value sets, by its canonical URL; none where it is not ours.
     pub(super) fn codes_of(&self, url: &str) -> Option<Vec<TermMatch>> {
+        let codes = self.codes("ValueSet", url)?.into_iter();
+        Some(codes.map(|one| TermMatch { system: Some(one.system), value: one.code }).collect())
+    }
+
+    /// The codes of one of our code systems or value sets, by its canonical URL; none where it is not ours.
+    pub(super) fn codes(&self, kind: &str, url: &str) -> Option<Vec<Known>> {
+        if kind == "CodeSystem" {
+            return Some(flat(url, self.by_url::<CodeSystem>(kind, url)?.concept));
+        }
         let set: ValueSet = self.by_url("ValueSet", url)?;
         let mut codes = Vec::new();
-        for IncludedCodes { system, mut concept } in set.compose.include {
+        for IncludedCodes { system, concept } in set.compose.include {
             if concept.is_empty() {
-                concept = self.by_url::<CodeSystem>("CodeSystem", &system)?.concept;
-            }
-            while let Some(next) = concept.pop() {
-                codes.push(TermMatch { system: Some(system.clone()), value: next.code });
-                concept.extend(next.concept);
+                codes.extend(self.codes("CodeSystem", &system)?);
+            } else {
+                codes.extend(flat(&system, concept));
             }
         }
         Some(codes)
     }
 
-    fn by_url<T: serde::de::DeserializeOwned>(&self, kind: &str, url: &str) -> Option<T> {
-        let definition = self.of_kind(kind).find(|definition| definition.url == url)?;
-        serde_json::from_slice(&definition.json).ok()
+    /// A definition as JSON, by its canonical URL.
+    pub(super) fn find(&self, kind: &str, url: &str) -> Option<&[u8]> {
+        let found = self.0.values().find(|definition| definition.kind == kind && definition.url == url);
+        found.map(|definition| definition.json.as_slice())
     }
+
+    /// The canonical URL of a definition.
+    pub(super) fn url_of(&self, kind: &str, id: &str) -> Option<String> {
+        self.get(kind, id).ok().map(|definition| definition.url.clone())
+    }
+
+    fn by_url<T: serde::de::DeserializeOwned>(&self, kind: &str, url: &str) -> Option<T> {
+        serde_json::from_slice(self.find(kind, url)?).ok()
+    }
+}
+
+/// Codes with those below them, in the order they are written.
+fn flat(system: &str, concepts: Vec<Concept>) -> Vec<Known> {
+    let mut codes = Vec::new();
+    for Concept { code, display, definition, below } in concepts {
+        codes.push(Known { system: system.to_owned(), code, display, definition });
+        codes.extend(flat(system, below));
+    }
+    codes
 }
 
 /// `GET [base]/[type]/[id]`

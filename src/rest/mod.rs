@@ -15,6 +15,7 @@ mod error;
 mod extract;
 mod format;
 mod history;
+mod operation;
 mod parameters;
 mod patch;
 mod payload;

@@ -12,11 +12,13 @@ use super::error::Error;
 use super::payload::{MOST_BUNDLE, MOST_RESOURCE};
 use super::state::{RestState, Settings, TypeState};
 use super::{
-    capabilities, conformance, create, delete, format, history, patch, read, search_system, search_type, transaction,
+    capabilities, conformance, create, delete, format, history, operation, patch, read, search_system, search_type, transaction,
     update, vread,
 };
 use crate::auth::Auth;
-use crate::capability::{Capability, CapabilityError, Conformance, Interaction, ParameterType, ResourceRow, Source};
+use crate::capability::{
+    Capability, CapabilityError, Conformance, Interaction, Level, ParameterType, ResourceRow, Source,
+};
 use crate::fhir::json::WriteError;
 use crate::store::Store;
 
@@ -181,6 +183,16 @@ fn of_type(state: &RestState, row: &ResourceRow) -> Result<Router<RestState>, St
             ) => router,
         };
     }
+    for operation in &row.operations {
+        for level in &operation.on {
+            let path = match level {
+                Level::Type => format!("/{kind}/${}", operation.name),
+                Level::Instance => format!("/{kind}/{{id}}/${}", operation.name),
+            };
+            // Refused by check_row where there is none.
+            router = router.route(&path, operation::route(kind, &operation.name).unwrap_or_default());
+        }
+    }
     Ok(router.with_state(TypeState { rest: state.clone(), row: Arc::new(row.clone()) }))
 }
 
@@ -201,6 +213,9 @@ fn check_row(row: &ResourceRow) -> Result<(), StartError> {
     let other = row.interactions.iter().find(|i| !matches!(i, Interaction::Read | Interaction::SearchType));
     if let Some(interaction) = other.filter(|_| row.source == Source::Conformance) {
         return refuse(interaction.code());
+    }
+    if let Some(operation) = row.operations.iter().find(|o| operation::route(&row.resource, &o.name).is_none()) {
+        return refuse(&format!("${}", operation.name));
     }
     let of_system =
         [Interaction::SearchSystem, Interaction::HistorySystem, Interaction::Batch, Interaction::Transaction];

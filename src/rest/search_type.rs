@@ -69,7 +69,8 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     }
 }
 
-async fn search(
+/// Searches and answers.
+pub(super) async fn search(
     state: &TypeState,
     caller: &Caller,
     handling: Handling,

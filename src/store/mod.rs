@@ -30,6 +30,7 @@ mod read;
 mod resource;
 mod retract;
 pub mod search;
+mod series;
 mod sql;
 mod statement;
 mod table;
@@ -68,6 +69,7 @@ pub use program::{
 };
 pub use read::Stored;
 pub use resource::{Origin, Upserted};
+pub use series::Series;
 pub use statement::Statement;
 pub use write::{Condition, Effect, Found, Head, Known, Put, Writing, new_id};
 

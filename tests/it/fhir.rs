@@ -304,3 +304,67 @@ fn our_own_definitions_are_served_at_their_urls() {
     let concepts = json!({"coding": system["concept"]});
     assert!(has_code(&concepts, "heart-rate") && has_code(&concepts, "ecg"));
 }
+
+/// Parts of a Parameters resource with this name.
+fn named<'a>(parts: &'a Value, name: &str) -> Vec<&'a Value> {
+    parts.as_array().into_iter().flatten().filter(|part| part["name"] == name).collect()
+}
+
+#[test]
+fn lineage_leads_from_a_heart_rate_to_the_packets_in_one_call() {
+    let patient = Patient::new();
+    let rate = &patient.client.search("Observation?patient=p1&code=heart-rate&_sort=date")[1];
+    let told = patient.client.fhir(&format!("{}/$lineage", reference(rate)));
+    let sources = named(&told["parameter"], "source");
+    let of = |source: &Value, name: &str| {
+        named(&source["part"], name).first().map(|part| (*part).clone()).unwrap_or_default()
+    };
+    assert_eq!(of(sources[0], "target")["valueReference"]["reference"], reference(rate));
+    assert_eq!(of(sources[0], "version")["valueString"], "heart-rate-v1.1.0");
+    let kinds: Vec<String> = sources
+        .iter()
+        .map(|source| {
+            own_code(&patient.client.fhir(of(source, "target")["valueReference"]["reference"].as_str().unwrap()))
+        })
+        .collect();
+    assert_eq!(kinds, ["heart-rate", "rr-interval", "ecg"]);
+    let packets = of(sources[2], "packets");
+    let part = |name: &str, value: &str| named(&packets["part"], name)[0][value].clone();
+    assert_eq!((part("device", "valueString"), part("stream", "valueString")), (json!(DEVICE), json!("ecg")));
+    assert_eq!(part("sha256", "valueString").as_str().unwrap().len(), 64);
+    assert!(named(&sources[2]["part"], "algorithm").is_empty(), "the device itself");
+}
+
+#[test]
+fn minutes_of_waveform_are_drawn_with_as_many_points_as_are_asked_for() {
+    let patient = Patient::new();
+    let asked = |start: &str, end: &str, max: u32| {
+        patient.client.fhir(&format!("Observation/$series?patient=p1&code=ecg&start={start}&end={end}&max={max}"))
+    };
+    let counts = |data: &Value| -> Vec<Option<i64>> {
+        data["data"].as_str().unwrap().split(' ').map(|count| count.parse().ok()).collect()
+    };
+    let whole = asked("2026-01-18T14:01:00Z", "2026-01-18T14:01:02Z", 1000);
+    let samples = counts(&whole["valueSampledData"]);
+    assert_eq!(samples.len(), 720);
+    assert!(samples.iter().all(Option::is_some));
+
+    let drawn = asked("2026-01-18T14:00:30Z", "2026-01-18T14:03:30Z", 600);
+    let [low, high] = [0, 1].map(|at| counts(&drawn["component"][at]["valueSampledData"]));
+    assert_eq!((low.len(), high.len()), (600, 600));
+    assert!(low.iter().zip(&high).all(|(low, high)| low.is_some() && low <= high));
+    // No peak is lost: the highest sample of two seconds is in the points that cover them.
+    let peak = samples.iter().flatten().max();
+    assert_eq!(high[100..=106].iter().flatten().max(), peak);
+    patient
+        .client
+        .get("/fhir/R4/Observation/$series?patient=p1&code=ecg&start=2025-01-01T00:00:00Z&end=2025-01-01T00:01:00Z")
+        .expect(404);
+    for bad in [
+        "patient=p1&code=ecg&start=x&end=2026-01-18T14:00:00Z",
+        "patient=p1&code=ecg",
+        "patient=p1&code=ecg&start=2026-01-18T14:00:00Z&end=2026-03-18T14:00:00Z",
+    ] {
+        patient.client.get(&format!("/fhir/R4/Observation/$series?{bad}")).expect(400);
+    }
+}

@@ -1,5 +1,6 @@
 //! The API as a client sees it, without a socket.
 
+mod operation;
 mod search;
 mod us_core;
 
@@ -17,7 +18,7 @@ use super::conformance::Definitions;
 use super::parameters::{Context, SearchParameters, pairs};
 use super::{Settings, check, routers};
 use crate::auth::{Auth, NewKey};
-use crate::capability::{Capability, Conformance, Interaction, Source};
+use crate::capability::{Capability, Conformance, Interaction, Level, Source};
 use crate::store::Store;
 use crate::store::fixture::{Standing, observation, provenance, resource, store, tenant};
 
@@ -420,7 +421,7 @@ async fn what_does_not_exist_is_said_in_an_outcome() {
     Server::refused(&send(Method::GET, "/Observation/none").await, 404, "not-found");
     Server::refused(&send(Method::GET, "/Spaceship").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Spaceship/1").await, 404, "not-supported");
-    Server::refused(&send(Method::GET, "/Patient/1/$everything").await, 404, "not-supported");
+    Server::refused(&send(Method::GET, "/Patient/1/$apply").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Observation/$lastn").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Observation/1/2/3/4/5").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Binary").await, 405, "not-supported");
@@ -634,6 +635,20 @@ async fn listed_and_handled_are_the_same() {
             };
             let answer = server.get_with(&format!("/{kind}?{}={value}", parameter.name), &strict).await;
             assert_eq!(answer.status, StatusCode::OK, "{kind}?{}", parameter.name);
+        }
+        for name in
+            ["everything", "expand", "docref", "lastn", "lineage", "lookup", "meta", "series", "stats", "validate-code"]
+        {
+            let operation = row.operations.iter().find(|operation| operation.name == name);
+            for (level, path) in
+                [(Level::Type, format!("/{kind}/${name}")), (Level::Instance, format!("/{kind}/{known}/${name}"))]
+            {
+                let listed = operation.is_some_and(|operation| operation.on.contains(&level));
+                let answer = server.get(&path).await;
+                let unsupported =
+                    answer.status != StatusCode::OK && answer.json()["issue"][0]["code"] == "not-supported";
+                assert_eq!(!unsupported, listed, "{path}: {}", String::from_utf8_lossy(&answer.body));
+            }
         }
         for parameter in row.references().filter(|_| row.source == Source::Store) {
             let answer = server.get_with(&format!("/{kind}?_include={kind}:{}", parameter.name), &strict).await;

@@ -10,6 +10,7 @@ pub(in crate::store) use write::{forget, insert};
 use std::collections::BTreeSet;
 
 use super::date::Span;
+use super::series::Series;
 use super::table::{NO_DATE, measure, number, parameter as number_of, place, term};
 use super::text::normalize;
 use crate::capability::{Column, Parameter, ParameterType, ResourceRow};
@@ -17,7 +18,7 @@ use crate::fhir::{Element, read};
 use crate::id::TenantId;
 
 /// Changes when the code below indexes differently by the same table.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The values of one resource's search columns and rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,8 @@ pub(in crate::store) struct Index {
     /// (parameter, span).
     dates: Vec<(i64, Span)>,
     quantities: Vec<Quantity>,
+    /// What it is one of, where its type comes in series.
+    series: Option<Series>,
 }
 
 /// A number with a unit.
@@ -56,11 +59,17 @@ impl Index {
             strings: Vec::new(),
             dates: Vec::new(),
             quantities: Vec::new(),
+            series: None,
         };
         let Some(row) = row else { return index };
         for (bit, parameter) in row.parameters.iter().enumerate() {
             let mut added = false;
             for (part, element) in parameter.elements(resource) {
+                if row.series.as_ref() == Some(&parameter.name) && index.series.is_none() {
+                    value::tokens(element, &mut |system, code| {
+                        index.series.get_or_insert(Series { system: system.to_owned(), code: code.to_owned() });
+                    });
+                }
                 added |= match parameter.column {
                     Some(Column::Id | Column::Updated) => false,
                     Some(Column::Subject) => index.set_subject(row, parameter, element),

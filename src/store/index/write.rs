@@ -7,6 +7,7 @@ use sqlx::{Any, Transaction};
 use super::Index;
 use crate::id::TenantId;
 use crate::store::StoreError;
+use crate::store::series::{self, Series};
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::table::Table;
 
@@ -49,6 +50,9 @@ pub(in crate::store) async fn insert(
     rows(tx, table, "_string (row_id, parameter, value, exact)", &[], &strings).await?;
     rows(tx, table, "_moment (row_id, parameter, from_us, until_us)", &[], &dates).await?;
     rows(tx, table, "_quantity (row_id, part, measure, value)", &[], &quantities).await?;
+    let series: BTreeSet<(i64, &Series)> =
+        indexed.iter().filter_map(|(_, index)| Some((index.subject, index.series.as_ref()?))).collect();
+    series::note(tx, tenant, &series.into_iter().collect::<Vec<_>>()).await?;
     let units: Vec<&[String; 4]> = units.into_iter().collect();
     for piece in pieces(&units, ROWS) {
         let mut sql = Sql::new("INSERT INTO quantity_unit (tenant, kind, parameter, system, code, unit) VALUES ");
