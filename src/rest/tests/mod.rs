@@ -422,7 +422,7 @@ async fn what_does_not_exist_is_said_in_an_outcome() {
     Server::refused(&send(Method::GET, "/Spaceship").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Spaceship/1").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Patient/1/$apply").await, 404, "not-supported");
-    Server::refused(&send(Method::GET, "/Observation/$lastn").await, 404, "not-supported");
+    Server::refused(&send(Method::GET, "/Observation/$evaluate").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Observation/1/2/3/4/5").await, 404, "not-supported");
     Server::refused(&send(Method::GET, "/Binary").await, 405, "not-supported");
     assert_eq!(send(Method::GET, "").await.status, StatusCode::OK);
