@@ -12,8 +12,8 @@ use super::error::Error;
 use super::payload::{MOST_BUNDLE, MOST_RESOURCE};
 use super::state::{RestState, Settings, TypeState};
 use super::{
-    capabilities, conformance, create, delete, format, history, operation, patch, read, search_system, search_type, transaction,
-    update, vread,
+    capabilities, conformance, create, delete, format, history, operation, patch, read, search_system, search_type,
+    transaction, update, vread,
 };
 use crate::auth::Auth;
 use crate::capability::{
