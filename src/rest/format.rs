@@ -4,9 +4,9 @@
 //! OperationOutcomes too, becomes XML on its way out. Limits on size are of what a body unpacks to.
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::body::{Body, to_bytes};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use tower_http::cors::{Any, CorsLayer};
@@ -14,7 +14,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use super::error::Error;
 use super::extract::{Format, is_xml};
-use super::payload::MOST_BUNDLE;
+use super::payload::{self, MOST_BUNDLE};
 use crate::fhir::{json, xml};
 
 const FHIR_XML: &str = "application/fhir+xml; charset=utf-8";
@@ -77,11 +77,7 @@ async fn to_json(request: Request) -> Result<Request, Error> {
     let (mut parts, body) = request.into_parts();
     let mut inner = Request::new(body);
     *inner.extensions_mut() = parts.extensions.clone();
-    let bytes =
-        Bytes::from_request(inner, &()).await.map_err(|rejection| match rejection.into_response().status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
-            _ => Error::Body,
-        })?;
+    let bytes = payload::read(inner, &()).await?;
     let refuse = |problem: String| Error::refused("body", problem);
     let element = xml::parse(&bytes).map_err(|error| refuse(error.to_string()))?;
     let json = json::to_vec(&element).map_err(|error| refuse(error.to_string()))?;

@@ -60,13 +60,16 @@ impl<S: Send + Sync> FromRequest<S> for Payload {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let media = Media::of(request.headers());
-        let read = Bytes::from_request(request, state).await;
-        let bytes = read.map_err(|rejection| match rejection.into_response().status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
-            _ => Error::Body,
-        })?;
-        Ok(Self { bytes, media })
+        Ok(Self { bytes: read(request, state).await?, media })
     }
+}
+
+/// The body of a request, up to the limit of its route.
+pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Error> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+        _ => Error::Body,
+    })
 }
 
 /// `Prefer: return=…`, what to answer to a write. `respond-async` is not honoured: the answer is the result.

@@ -4,14 +4,14 @@
 //! asks for it; counting costs as much as there are matches, so it is not done unasked. Included resources the caller has
 //! no scope to read are left out.
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, RawQuery, Request, State};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 
 use super::error::Error;
 use super::extract::{Base, Caller, Format, Handling};
 use super::parameters::{Pairs, SearchParameters, Shape, link, pairs};
+use super::payload;
 use super::respond;
 use super::state::{RestState, TypeState};
 use super::subset::subset;
@@ -58,12 +58,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
             return Err(Error::UnsupportedMediaType(FORM));
         }
         let mut all = pairs(request.uri().query());
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
-                _ => Error::Body,
-            }
-        })?;
+        let body = payload::read(request, state).await?;
         all.extend(pairs(Some(std::str::from_utf8(&body).map_err(|_| Error::Body)?)));
         Ok(Self(all))
     }

@@ -1,17 +1,16 @@
 //! An operation as it was invoked: on what, and with which parameters.
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
-use axum::http::{Method, StatusCode, header};
-use axum::response::IntoResponse as _;
+use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
+use axum::http::{Method, header};
 use serde_json::Value;
 
 use crate::id::ResourceId;
 use crate::rest::error::Error;
 use crate::rest::extract::{Base, Caller, Format, Id};
 use crate::rest::parameters::{Pairs, pairs};
+use crate::rest::payload;
 use crate::rest::state::TypeState;
-use axum::extract::{FromRequestParts as _, RawPathParams};
+use crate::store::date::Span;
 
 const JSON: [&str; 2] = ["application/fhir+json", "application/json"];
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -41,13 +40,7 @@ impl FromRequest<TypeState> for Call {
         if parts.method == Method::POST {
             let given = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
             let given = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            let body =
-                Bytes::from_request(Request::from_parts(parts, body), state).await.map_err(
-                    |rejection| match rejection.into_response().status() {
-                        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
-                        _ => Error::Body,
-                    },
-                )?;
+            let body = payload::read(Request::from_parts(parts, body), state).await?;
             match given.as_str() {
                 _ if body.is_empty() => {}
                 FORM => all.extend(pairs(Some(std::str::from_utf8(&body).map_err(|_| Error::Body)?))),
@@ -72,6 +65,13 @@ impl Call {
     /// The parameter of this name.
     pub(super) fn required(&self, name: &str) -> Result<&str, Error> {
         self.one(name)?.ok_or_else(|| Error::invalid(name, "is required"))
+    }
+
+    /// The date this parameter is, as it came.
+    pub(super) fn date(&self, name: &str) -> Result<Option<&str>, Error> {
+        let at = self.one(name)?;
+        at.map(Span::parse).transpose().map_err(|problem| Error::invalid(name, problem))?;
+        Ok(at)
     }
 
     /// Every value of this name.

@@ -18,10 +18,7 @@ pub(super) async fn docref(State(state): State<TypeState>, call: Call) -> Result
         return Err(Error::invalid("on-demand", "must be true or false"));
     }
     for (name, prefix) in [("start", "ge"), ("end", "le")] {
-        if let Some(at) = call.one(name)? {
-            crate::store::date::Span::parse(at).map_err(|problem| Error::invalid(name, problem))?;
-            pairs.push(("period".to_owned(), format!("{prefix}{at}")));
-        }
+        pairs.extend(call.date(name)?.map(|at| ("period".to_owned(), format!("{prefix}{at}"))));
     }
     for (name, as_search) in [("type", "type"), ("profile", "_profile"), ("_count", "_count"), ("_cursor", "_cursor")] {
         pairs.extend(call.all(name).map(|value| (as_search.to_owned(), value.to_owned())));

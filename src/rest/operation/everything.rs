@@ -48,7 +48,7 @@ pub(super) async fn everything(State(state): State<TypeState>, call: Call) -> Re
     for (number, (row, parameter)) in rows.iter().enumerate().skip(place) {
         let from = Some(position).filter(|p| number == place && !p.is_empty());
         let mut search = parse(&state, &call, row, parameter, &of, from)?;
-        let left = room.unwrap_or(search.search.count).saturating_sub(if room.is_none() { found.len() } else { 0 });
+        let left = room.unwrap_or_else(|| search.search.count.saturating_sub(found.len()));
         if left == 0 {
             next = Some(format!("{}.", row.resource));
             break;
@@ -120,24 +120,17 @@ fn parse(
 ) -> Result<SearchParameters, Error> {
     let mut pairs = vec![(parameter.name.clone(), of.to_owned())];
     for (name, prefix) in [("start", "ge"), ("end", "le")] {
-        let Some(at) = call.one(name)? else { continue };
-        crate::store::date::Span::parse(at).map_err(|problem| Error::invalid(name, problem))?;
         // What has no date is of any time.
-        if let Some(date) = row.by_column(Column::Date) {
-            pairs.push((date.name.clone(), format!("{prefix}{at}")));
-        }
+        let date = call.date(name)?.zip(row.by_column(Column::Date));
+        pairs.extend(date.map(|(at, date)| (date.name.clone(), format!("{prefix}{at}"))));
     }
-    if let Some(since) = call.one("_since")? {
-        crate::store::date::Span::parse(since).map_err(|problem| Error::invalid("_since", problem))?;
-        pairs.push(("_lastUpdated".to_owned(), format!("ge{since}")));
-    }
+    pairs.extend(call.date("_since")?.map(|since| ("_lastUpdated".to_owned(), format!("ge{since}"))));
     pairs.extend(call.one("_count")?.map(|count| ("_count".to_owned(), count.to_owned())));
     pairs.extend(position.map(|position| ("_cursor".to_owned(), position.to_owned())));
     SearchParameters::parse(&state.rest.context(&call.base), row, pairs)
 }
 
 fn along(row: &ResourceRow) -> Vec<Include> {
-    let follows = |p: &&Parameter| p.target.iter().any(|target| ALONG.contains(&target.as_str()));
     let include = |target: &str, p: &Parameter| Include {
         kind: row.resource.clone(),
         parameter: p.name.clone(),
@@ -147,5 +140,5 @@ fn along(row: &ResourceRow) -> Vec<Include> {
     let each = |p: &Parameter| -> Vec<Include> {
         ALONG.iter().filter(|t| p.target.iter().any(|target| target == *t)).map(|t| include(t, p)).collect()
     };
-    row.references().filter(follows).flat_map(each).collect()
+    row.references().flat_map(each).collect()
 }
