@@ -12,9 +12,9 @@ use sqlx::{Any, Row as _, Transaction};
 
 use super::dialect::Dialect;
 use super::program::sources_of;
-use super::resource::{upsert, whole};
+use super::resource::{derived, upsert, whole};
 use super::retract::retracted;
-use super::table::Table;
+use super::sql::Sql;
 use super::{Meeting, Store, StoreError};
 use crate::fhir::stored;
 use crate::id::{DeviceKey, EpisodeId, ResourceId, SignalCode, StreamName, TenantId, resource_id};
@@ -88,7 +88,7 @@ async fn settle(
         }
         let at = newest.entry(subject.clone()).or_insert(window.end);
         *at = window.end.max(*at);
-        let mut claims = Claims { tenant, subject, order: None };
+        let claims = Claims { tenant, subject };
         if claims.is_alone(tx, window, &claim.source).await? {
             claims.keep(tx, window, &claim.source, &claim.resources, true).await?;
             settled.resources.extend(claim.resources);
@@ -98,7 +98,7 @@ async fn settle(
     }
     for (subject, at) in newest {
         let from = Instant::MIN.max(at.plus(-KEPT_US));
-        let claims = Claims { tenant, subject, order: None };
+        let claims = Claims { tenant, subject };
         claims.forget_before(tx, from).await?;
     }
     Ok(settled)
@@ -192,7 +192,7 @@ pub(super) async fn withdraw(
             signal: SignalCode::new(signal).map_err(damaged)?,
         };
         lock(tx, dialect, tenant, &subject).await?;
-        let mut claims = Claims { tenant, subject, order: None };
+        let claims = Claims { tenant, subject };
         let mut present = claims.present(tx, interval).await?;
         let is_own = |k: &Kept| k.interval == interval && k.source.device == *device && k.source.stream == *stream;
         if let Some(place) = present.iter().position(is_own) {
@@ -220,8 +220,6 @@ async fn lock(
 struct Claims<'a> {
     tenant: &'a TenantId,
     subject: Subject,
-    /// The profile's order, once it was looked up.
-    order: Option<Vec<Source>>,
 }
 
 impl Claims<'_> {
@@ -240,27 +238,18 @@ impl Claims<'_> {
         source: &priority::Claim,
     ) -> Result<bool, StoreError> {
         let (from, until) = Self::reach(interval, 1);
-        let row = sqlx::query(
-            "SELECT COUNT(*) FROM claim WHERE tenant = $1 AND patient = $2 AND episode = $3 AND signal = $4 \
-             AND end_us BETWEEN $5 AND $6 AND end_us - start_us = $7 AND NOT (device = $8 AND stream = $9)",
-        )
-        .bind(self.tenant.as_str())
-        .bind(self.subject.patient.as_str())
-        .bind(self.episode())
-        .bind(self.subject.signal.as_str())
-        .bind(from)
-        .bind(until)
-        .bind(interval.end.0 - interval.start.0)
-        .bind(source.device.as_str())
-        .bind(source.stream.as_str())
-        .fetch_one(&mut **tx)
-        .await?;
+        let mut sql = self.about("SELECT COUNT(*) FROM claim");
+        sql.push(" AND end_us BETWEEN ").bind(from).push(" AND ").bind(until);
+        sql.push(" AND end_us - start_us = ").bind(interval.end.0 - interval.start.0);
+        sql.push(" AND NOT (device = ").bind(source.device.as_str());
+        sql.push(" AND stream = ").bind(source.stream.as_str()).push(")");
+        let row = sql.query().fetch_one(&mut **tx).await?;
         Ok(row.try_get::<i64, _>(0)? == 0)
     }
 
     /// Puts a claim where there are others.
     async fn put(
-        &mut self,
+        &self,
         tx: &mut Transaction<'_, Any>,
         interval: Interval,
         source: priority::Claim,
@@ -277,7 +266,7 @@ impl Claims<'_> {
 
     /// Decides anew what counts around `interval`. `fresh` are the resources of the last of `present`, which is not kept yet.
     async fn weigh(
-        &mut self,
+        &self,
         tx: &mut Transaction<'_, Any>,
         interval: Interval,
         present: Vec<Kept>,
@@ -334,34 +323,24 @@ impl Claims<'_> {
     }
 
     /// Whose claims count most by the episode's profile.
-    async fn order(&mut self, tx: &mut Transaction<'_, Any>) -> Result<Vec<Source>, StoreError> {
-        if self.order.is_none() {
-            let order = match &self.subject.episode {
-                Some(episode) => sources_of(tx, self.tenant, episode, &self.subject.signal).await?,
-                None => Vec::new(),
-            };
-            self.order = Some(order);
+    async fn order(&self, tx: &mut Transaction<'_, Any>) -> Result<Vec<Source>, StoreError> {
+        match &self.subject.episode {
+            Some(episode) => sources_of(tx, self.tenant, episode, &self.subject.signal).await,
+            None => Ok(Vec::new()),
         }
-        Ok(self.order.clone().unwrap_or_default())
     }
 
     /// The claims for a window, or those near enough to a reading to bear on what bears on it.
     async fn present(&self, tx: &mut Transaction<'_, Any>, interval: Interval) -> Result<Vec<Kept>, StoreError> {
         let (from, until) = Self::reach(interval, 2);
-        let rows = sqlx::query(
+        let mut sql = self.about(
             "SELECT start_us, end_us, device, stream, model, quality, refs, CASE WHEN body IS NULL THEN 1 ELSE 0 END \
-             FROM claim WHERE tenant = $1 AND patient = $2 AND episode = $3 AND signal = $4 \
-             AND end_us BETWEEN $5 AND $6 AND end_us - start_us = $7 ORDER BY end_us, device, stream",
-        )
-        .bind(self.tenant.as_str())
-        .bind(self.subject.patient.as_str())
-        .bind(self.episode())
-        .bind(self.subject.signal.as_str())
-        .bind(from)
-        .bind(until)
-        .bind(interval.end.0 - interval.start.0)
-        .fetch_all(&mut **tx)
-        .await?;
+             FROM claim",
+        );
+        sql.push(" AND end_us BETWEEN ").bind(from).push(" AND ").bind(until);
+        sql.push(" AND end_us - start_us = ").bind(interval.end.0 - interval.start.0);
+        sql.push(" ORDER BY end_us, device, stream");
+        let rows = sql.query().fetch_all(&mut **tx).await?;
         rows.iter().map(Kept::from_row).collect()
     }
 
@@ -402,13 +381,8 @@ impl Claims<'_> {
         let mut resources = Vec::new();
         for reference in kept.refs.split(' ') {
             let (kind, id) = reference.split_once('/').ok_or(StoreError::Damaged { what: "claim" })?;
-            let table = Table::of(kind);
-            let mut sql = super::sql::Sql::new("SELECT r.tail FROM ");
-            sql.push(table.name).push(" r WHERE ");
-            table.scope(&mut sql, "r", self.tenant);
-            sql.push(" AND r.id = ").bind(id);
-            let Some(row) = sql.query().fetch_optional(&mut **tx).await? else { continue };
-            let element = as_first_computed(kind, whole(kind, &row.try_get::<Vec<u8>, _>(0)?)?);
+            let Some(stored) = derived(tx, self.tenant, kind, id).await? else { continue };
+            let element = as_first_computed(kind, stored);
             resources.push(Resource { kind: kind.to_owned(), id: ResourceId::new(id).map_err(damaged)?, element });
         }
         Ok(resources)
@@ -416,53 +390,40 @@ impl Claims<'_> {
 
     /// The resources of a claim that does not count.
     async fn put_aside(&self, tx: &mut Transaction<'_, Any>, kept: &Kept) -> Result<Vec<Resource>, StoreError> {
-        let row = sqlx::query(
-            "SELECT body FROM claim WHERE tenant = $1 AND patient = $2 AND episode = $3 AND signal = $4 \
-             AND end_us = $5 AND start_us = $6 AND device = $7 AND stream = $8",
-        )
-        .bind(self.tenant.as_str())
-        .bind(self.subject.patient.as_str())
-        .bind(self.episode())
-        .bind(self.subject.signal.as_str())
-        .bind(kept.interval.end.0)
-        .bind(kept.interval.start.0)
-        .bind(kept.source.device.as_str())
-        .bind(kept.source.stream.as_str())
-        .fetch_one(&mut **tx)
-        .await?;
+        let row = self.about_one(kept, "SELECT body FROM claim").query().fetch_one(&mut **tx).await?;
         resources(&row.try_get::<Vec<u8>, _>(0)?)
     }
 
     async fn delete(&self, tx: &mut Transaction<'_, Any>, kept: &Kept) -> Result<(), StoreError> {
-        sqlx::query(
-            "DELETE FROM claim WHERE tenant = $1 AND patient = $2 AND episode = $3 AND signal = $4 \
-             AND end_us = $5 AND start_us = $6 AND device = $7 AND stream = $8",
-        )
-        .bind(self.tenant.as_str())
-        .bind(self.subject.patient.as_str())
-        .bind(self.episode())
-        .bind(self.subject.signal.as_str())
-        .bind(kept.interval.end.0)
-        .bind(kept.interval.start.0)
-        .bind(kept.source.device.as_str())
-        .bind(kept.source.stream.as_str())
-        .execute(&mut **tx)
-        .await?;
+        self.about_one(kept, "DELETE FROM claim").query().execute(&mut **tx).await?;
         Ok(())
     }
 
     async fn forget_before(&self, tx: &mut Transaction<'_, Any>, at: Instant) -> Result<(), StoreError> {
-        sqlx::query(
-            "DELETE FROM claim WHERE tenant = $1 AND patient = $2 AND episode = $3 AND signal = $4 AND end_us < $5",
-        )
-        .bind(self.tenant.as_str())
-        .bind(self.subject.patient.as_str())
-        .bind(self.episode())
-        .bind(self.subject.signal.as_str())
-        .bind(at.0)
-        .execute(&mut **tx)
-        .await?;
+        let mut sql = self.about("DELETE FROM claim");
+        sql.push(" AND end_us < ").bind(at.0);
+        sql.query().execute(&mut **tx).await?;
         Ok(())
+    }
+
+    /// A statement about the claims of this subject.
+    fn about(&self, what: &str) -> Sql {
+        let mut sql = Sql::new(what);
+        sql.push(" WHERE tenant = ").bind(self.tenant.as_str());
+        sql.push(" AND patient = ").bind(self.subject.patient.as_str());
+        sql.push(" AND episode = ").bind(self.episode());
+        sql.push(" AND signal = ").bind(self.subject.signal.as_str());
+        sql
+    }
+
+    /// A statement about one of them.
+    fn about_one(&self, kept: &Kept, what: &str) -> Sql {
+        let mut sql = self.about(what);
+        sql.push(" AND end_us = ").bind(kept.interval.end.0);
+        sql.push(" AND start_us = ").bind(kept.interval.start.0);
+        sql.push(" AND device = ").bind(kept.source.device.as_str());
+        sql.push(" AND stream = ").bind(kept.source.stream.as_str());
+        sql
     }
 
     fn episode(&self) -> &str {

@@ -262,6 +262,22 @@ pub(in crate::store) fn whole(kind: &str, tail: &[u8]) -> Result<Element, StoreE
     json::parse(&bytes).map_err(|_| StoreError::Damaged { what: "resource" })
 }
 
+/// The derived resource `kind/id`, if there is one now; a client's is not ours to go on from.
+pub(in crate::store) async fn derived(
+    tx: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    kind: &str,
+    id: &str,
+) -> Result<Option<Element>, StoreError> {
+    let table = Table::of(kind);
+    let mut sql = Sql::new("SELECT r.tail FROM ");
+    sql.push(table.name).push(" r WHERE ");
+    table.scope(&mut sql, "r", tenant);
+    sql.push(" AND r.origin = ").bind(Origin::Derived.number()).push(" AND r.id = ").bind(id);
+    let row = sql.query().fetch_optional(&mut **tx).await?;
+    row.map(|row| whole(kind, &row.try_get::<Vec<u8>, _>(0)?)).transpose()
+}
+
 /// What is stored under each of these ids, deletions among them.
 pub(in crate::store) async fn current(
     tx: &mut Transaction<'_, Any>,

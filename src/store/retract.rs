@@ -7,11 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Any, Row as _, Transaction};
+use sqlx::{Any, Transaction};
 
 use super::StoreError;
-use super::resource::whole;
-use super::table::Table;
+use super::resource::derived;
 use crate::fhir::{Element, make, read};
 use crate::id::{ResourceId, TenantId};
 use crate::resource::Resource;
@@ -33,13 +32,7 @@ pub(super) async fn retracted(
     for reference in references.into_iter().filter(|r| !written.contains(r)) {
         // A strip's picture has no status; the document that names it has.
         let Some((kind, id)) = reference.split_once('/').filter(|(kind, _)| *kind != "Binary") else { continue };
-        let table = Table::of(kind);
-        let mut sql = super::sql::Sql::new("SELECT r.tail FROM ");
-        sql.push(table.name).push(" r WHERE ");
-        table.scope(&mut sql, "r", tenant);
-        sql.push(" AND r.origin = 0 AND r.id = ").bind(id); // a client's is not ours to take back
-        let Some(row) = sql.query().fetch_optional(&mut **tx).await? else { continue };
-        let mut element = whole(kind, &row.try_get::<Vec<u8>, _>(0)?)?;
+        let Some(mut element) = derived(tx, tenant, kind, id).await? else { continue };
         let Ok(id) = ResourceId::new(id) else { continue };
         element.extend(make::element([("status", make::text("entered-in-error"))]));
         retracted.push(Resource { kind: kind.to_owned(), id, element });
