@@ -130,7 +130,8 @@ impl App {
     /// # Errors
     /// The socket failed.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-        axum::serve(self.listener, self.router).with_graceful_shutdown(stop).await?;
+        // A router that is served as such is copied for every connection, more than a megabyte with this many routes.
+        axum::serve(self.listener, self.router.into_make_service()).with_graceful_shutdown(stop).await?;
         self.store.close().await;
         Ok(())
     }
