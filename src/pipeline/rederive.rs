@@ -9,7 +9,7 @@ use super::worker::clock_of;
 use crate::algorithm::PacketSeen;
 use crate::id::{EpisodeId, TenantId};
 use crate::packet::RawPacket;
-use crate::projection::{self, Batch, Organization};
+use crate::projection::{self, Batch, Organization, Prompt};
 use crate::registry::Registry;
 use crate::resource::Resource;
 use crate::store::{Change, Claim, Store, StoreError, StreamId};
@@ -124,8 +124,9 @@ impl Rederivation {
         let draw =
             |block: &_, paper, lead: Option<&str>, quality| draw_strip(&self.registry, block, paper, lead, quality);
         // The rows were checked when they were read.
-        let mut resources = projection::values(batch, &self.registry, &organization).unwrap_or_default();
-        let (claims, others) = claims(&self.registry, batch, &organization).unwrap_or_default();
+        let Prompt { values: mut resources, contested } =
+            projection::prompt(batch, &self.registry, &organization).unwrap_or_default();
+        let (claims, others) = claims(&batch.origin, contested);
         resources.extend(others);
         resources.extend(projection::series(batch, &self.registry, &organization, &draw).unwrap_or_default());
         (resources, claims)

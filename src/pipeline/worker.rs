@@ -10,14 +10,15 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::claim::claims;
 use super::committer::{Commits, Finished, insist};
 use super::later::{Later, Series, draw_strip};
-use super::{Parts, Work, claim, sensor, together};
+use super::{Parts, Work, sensor, together};
 use crate::algorithm::PacketSeen;
 use crate::fhir::Element;
 use crate::packet::{PacketError, RawPacket};
 use crate::pipeline::track::Track;
-use crate::projection::{self, Batch, Organization, ProjectionError};
+use crate::projection::{self, Batch, Organization, ProjectionError, Prompt};
 use crate::registry::{ClockKind, Registry};
 use crate::resource::Resource;
 use crate::session::clock::{Clock, Discipline, Segment};
@@ -167,12 +168,10 @@ impl Worker {
         let Later { mut finished, series } = self.later.pop_front()?;
         let Some(series) = series else { return Some(finished) };
         let (batches, mut commit) = series.into_parts();
-        let registry = Arc::clone(&self.parts.registry);
-        commit.resources = self.project(&batches, |batch, organization| {
-            projection::series(batch, &registry, organization, &|block, paper, lead, quality| {
-                draw_strip(&registry, block, paper, lead, quality)
-            })
-        });
+        for batch in &batches {
+            let projected = self.project_series(batch);
+            commit.resources.extend(projected.into_iter().filter(|r| self.is_news(r, batch)));
+        }
         finished.commit = Some(commit);
         Some(finished)
     }
@@ -448,10 +447,8 @@ impl Worker {
             checkpoint: Some(checkpoint),
             lease: live.lease,
         });
-        soon.resources =
-            self.project(&batches, |batch, organization| projection::values(batch, &registry, organization));
         for batch in &batches {
-            self.claim(batch, &mut soon);
+            self.project_prompt(batch, &mut soon);
         }
         soon.resources
             .extend(segment.zip(batches.first()).and_then(|(segment, batch)| self.coincident(batch, &segment)));
@@ -471,37 +468,29 @@ impl Worker {
         let _ = self.commits.soon.blocking_send(finished);
     }
 
-    /// What is new of what `project` makes of batches, with who answers for it.
-    fn project(
-        &mut self,
-        batches: &[Batch],
-        project: impl Fn(&Batch, &Organization) -> Result<Vec<Resource>, ProjectionError>,
-    ) -> Vec<Resource> {
-        let mut resources = Vec::new();
-        for batch in batches {
-            let organization = Organization::of(&batch.origin.tenant, &self.parts.organization);
-            match project(batch, &organization) {
-                Ok(projected) => {
-                    let all = std::iter::once(organization.resource()).chain(projected);
-                    resources.extend(all.filter(|r| self.is_news(r, batch)));
-                }
-                // The rows are at fault, which a check at the start excludes, and not a packet.
-                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "batch has no FHIR form"),
+    /// Adds what of a batch is stored at once, with who answers for it.
+    fn project_prompt(&mut self, batch: &Batch, commit: &mut Commit) {
+        let organization = Organization::of(&batch.origin.tenant, &self.parts.organization);
+        match projection::prompt(batch, &self.parts.registry, &organization) {
+            Ok(Prompt { values, contested }) => {
+                let (claims, others) = claims(&batch.origin, contested);
+                let all = std::iter::once(organization.resource()).chain(values).chain(others);
+                commit.resources.extend(all.filter(|r| self.is_news(r, batch)));
+                commit.claims.extend(claims);
             }
+            Err(error) => has_no_form(&error),
         }
-        resources
     }
 
-    /// Adds what other sources may have measured as well.
-    fn claim(&mut self, batch: &Batch, commit: &mut Commit) {
+    /// The series of a batch.
+    fn project_series(&self, batch: &Batch) -> Vec<Resource> {
         let organization = Organization::of(&batch.origin.tenant, &self.parts.organization);
-        match claim::claims(&self.parts.registry, batch, &organization) {
-            Ok((claims, others)) => {
-                commit.claims.extend(claims);
-                commit.resources.extend(others.into_iter().filter(|r| self.is_news(r, batch)));
-            }
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "batch has no FHIR form"),
-        }
+        let registry = &self.parts.registry;
+        let draw = |block: &_, paper, lead: Option<&str>, quality| draw_strip(registry, block, paper, lead, quality);
+        projection::series(batch, registry, &organization, &draw).unwrap_or_else(|error| {
+            has_no_form(&error);
+            Vec::new()
+        })
     }
 
     /// What the device's clock showed, if that has not been written just so.
@@ -539,6 +528,11 @@ impl Worker {
         };
         self.runtime.block_on(insist("quarantine failed", || self.parts.store.quarantine(&aside, reason)));
     }
+}
+
+/// The rows are at fault, which a check at the start excludes, and not a packet.
+fn has_no_form(error: &ProjectionError) {
+    tracing::error!(error = error as &dyn std::error::Error, "batch has no FHIR form");
 }
 
 /// What is known of a device's clock, or nothing yet.

@@ -40,9 +40,11 @@ pub use organization::Organization;
 pub use patient::stub_patient;
 pub use revision::{as_first_computed, revised};
 pub use served::served;
-pub use sole::{Contested, PassedOver, contested, observation_id, with_passed_over};
+pub use sole::{Contested, PassedOver, observation_id, with_passed_over};
 
 use serde::{Deserialize, Serialize};
+
+use document_reference::Strip;
 
 use crate::fhir::make::{element, object, text, texts};
 use crate::fhir::{Element, Primitive, Value};
@@ -242,21 +244,39 @@ pub fn project(
     organization: &Organization,
     draw: DrawStrip<'_>,
 ) -> Result<Vec<Resource>, ProjectionError> {
-    share(&Context { batch, registry, organization, draw }, |_, _| true)
+    let context = Context { batch, registry, organization, draw };
+    let (groups, strips) = groups(&context)?;
+    resources(&context, groups, &strips)
 }
 
-/// Of the resources of a batch those with single values: few bytes, soon made, and what somebody may be waiting for. Together
-/// with [`contested`] and [`series`] they are those of [`project`].
+/// What of a batch is stored at once: single values, few bytes and soon made, which somebody may be waiting for. Together with
+/// [`series`] it is what [`project`] gives.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Prompt {
+    /// Resources that count whatever else was measured.
+    pub values: Vec<Resource>,
+    /// Those that depend on whether other sources measured the same.
+    pub contested: Vec<Contested>,
+}
+
+/// The [`Prompt`] part of a batch's resources.
 ///
 /// # Errors
 /// As for [`project`].
-pub fn values(
-    batch: &Batch,
-    registry: &Registry,
-    organization: &Organization,
-) -> Result<Vec<Resource>, ProjectionError> {
+pub fn prompt(batch: &Batch, registry: &Registry, organization: &Organization) -> Result<Prompt, ProjectionError> {
     let context = Context { batch, registry, organization, draw: &|_, _, _, _| None };
-    share(&context, |group, measured| group.sole.is_none() && !is_series(measured))
+    let (groups, strips) = groups(&context)?;
+    let (mut values, mut contested) = (Groups::new(), Vec::new());
+    for (group, measured) in groups {
+        if group.sole.is_some() {
+            for one in measured {
+                contested.push(sole::contested(&context, group, one, &strips)?);
+            }
+        } else if !is_series(&measured) {
+            values.insert(group, measured);
+        }
+    }
+    Ok(Prompt { values: resources(&context, values, &strips)?, contested })
 }
 
 /// Of the resources of a batch those of waveforms and intervals, with their strips.
@@ -269,7 +289,10 @@ pub fn series(
     organization: &Organization,
     draw: DrawStrip<'_>,
 ) -> Result<Vec<Resource>, ProjectionError> {
-    share(&Context { batch, registry, organization, draw }, |_, measured| is_series(measured))
+    let context = Context { batch, registry, organization, draw };
+    let (mut groups, strips) = groups(&context)?;
+    groups.retain(|_, measured| is_series(measured));
+    resources(&context, groups, &strips)
 }
 
 /// Whether a batch has anything for [`series`].
@@ -297,19 +320,25 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The resources of those groups that are wanted.
-fn share(
-    context: &Context<'_>,
-    wanted: impl Fn(&Group<'_>, &[&Measured]) -> bool,
-) -> Result<Vec<Resource>, ProjectionError> {
-    let mut groups: BTreeMap<Group<'_>, Vec<&Measured>> = BTreeMap::new();
-    let mut strips = Vec::new();
+/// What each Provenance of a batch speaks of.
+type Groups<'a> = BTreeMap<Group<'a>, Vec<&'a Measured>>;
+
+/// The groups of a batch, and the strips it draws.
+fn groups<'a>(context: &Context<'a>) -> Result<(Groups<'a>, Vec<Strip<'a>>), ProjectionError> {
+    let (mut groups, mut strips) = (Groups::new(), Vec::new());
     for measured in &context.batch.measured {
         groups.entry(Group::of(context.registry, measured)).or_default().push(measured);
         strips.extend(document_reference::strip(context, measured)?);
     }
-    groups.retain(|group, measured| wanted(group, measured));
+    Ok((groups, strips))
+}
 
+/// The resources of groups.
+fn resources(
+    context: &Context<'_>,
+    groups: Groups<'_>,
+    strips: &[Strip<'_>],
+) -> Result<Vec<Resource>, ProjectionError> {
     let mut resources = Vec::new();
     let algorithms: BTreeSet<&AlgorithmRef> = groups.keys().filter_map(|group| group.algorithm).collect();
     for algorithm in algorithms {
@@ -320,7 +349,7 @@ fn share(
     for (group, measured) in groups {
         let mut targets = Vec::new();
         for one in &measured {
-            let observation = observation::observation(context, one, &strips)?;
+            let observation = observation::observation(context, one, strips)?;
             targets.push(observation.reference());
             observations.push(observation);
         }

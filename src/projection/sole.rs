@@ -5,8 +5,9 @@
 //! keep the identity of their source. Who counts is decided where all sources are known: see [`crate::session::priority`].
 
 use super::canonical::structure_definition;
+use super::document_reference::Strip;
 use super::identifier::{self, Identity};
-use super::{Batch, Context, Group, Organization, Origin, ProjectionError, share};
+use super::{Context, Group, Origin, ProjectionError, resources};
 use crate::fhir::datatype::reference;
 use crate::fhir::make::{complex_extension, decimal, decimal_digits, extension, list, text};
 use crate::fhir::{Element, Value};
@@ -14,7 +15,7 @@ use crate::id::{ResourceId, SignalCode, StreamName};
 use crate::registry::Registry;
 use crate::resource::Resource;
 use crate::session::priority::Reason;
-use crate::signal::{self, AlgorithmRef, Quality};
+use crate::signal::{self, AlgorithmRef, Measured, Quality};
 use crate::time::Interval;
 
 const EXTENSION: &str = "extension";
@@ -45,27 +46,19 @@ pub struct PassedOver {
     pub reason: Reason,
 }
 
-/// Of the resources of a batch those that depend on whether other sources measured the same.
-///
-/// # Errors
-/// As for [`super::project`].
-pub fn contested(
-    batch: &Batch,
-    registry: &Registry,
-    organization: &Organization,
-) -> Result<Vec<Contested>, ProjectionError> {
-    let context = Context { batch, registry, organization, draw: &|_, _, _, _| None };
-    let sole = batch.measured.iter().filter(|measured| is_sole(registry, &measured.signal));
-    sole.map(|measured| {
-        let this = Group::of(registry, measured);
-        Ok(Contested {
-            signal: measured.signal.clone(),
-            interval: measured.interval,
-            quality: (!matches!(measured.value, signal::Value::Absent(_))).then_some(measured.quality),
-            resources: share(&context, |group, _| *group == this)?,
-        })
+/// A measurement with what is stored if it counts.
+pub(super) fn contested<'a>(
+    context: &Context<'a>,
+    group: Group<'a>,
+    measured: &'a Measured,
+    strips: &[Strip<'a>],
+) -> Result<Contested, ProjectionError> {
+    Ok(Contested {
+        signal: measured.signal.clone(),
+        interval: measured.interval,
+        quality: (!matches!(measured.value, signal::Value::Absent(_))).then_some(measured.quality),
+        resources: resources(context, [(group, vec![measured])].into(), strips)?,
     })
-    .collect()
 }
 
 /// Whether a patient has only one of it.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::fixture::{self, draw, organization};
 use super::{
-    Batch, Origin, PassedOver, ProjectionError, Sensor, as_first_computed, contested, has_series, observation_id,
-    project, sensor, series, stub_patient, values, with_passed_over,
+    Batch, Origin, PassedOver, ProjectionError, Prompt, Sensor, as_first_computed, has_series, observation_id, project,
+    prompt, sensor, series, stub_patient, with_passed_over,
 };
 use crate::fhir::{json, read, stored};
 use crate::id::{DeviceKey, ResourceId, TenantId};
@@ -205,11 +205,10 @@ fn a_heart_rate_points_at_its_strip_and_its_provenance_at_the_intervals() {
 fn values_and_series_are_all_there_is_and_no_resource_is_both() {
     let registry = Registry::builtin().unwrap();
     for (name, batch) in fixture::everything(&registry) {
-        let mut parts = values(&batch, &registry, &organization()).unwrap();
+        let Prompt { values: mut parts, contested } = prompt(&batch, &registry, &organization()).unwrap();
         let later = series(&batch, &registry, &organization(), &draw).unwrap();
         assert_eq!(has_series(&batch), !later.is_empty(), "{name}");
         parts.extend(later);
-        let contested = contested(&batch, &registry, &organization()).unwrap();
         parts.extend(contested.into_iter().flat_map(|one| one.resources));
         parts.sort_by_key(Resource::reference);
         parts.dedup();
@@ -349,7 +348,7 @@ fn batches() -> Vec<(String, Vec<Resource>)> {
 /// The Provenance of a heart rate another sensor told as well.
 fn passed_over(registry: &Registry) -> Resource {
     let batch = fixture::in_episode(registry);
-    let contested = contested(&batch, registry, &organization()).unwrap();
+    let contested = prompt(&batch, registry, &organization()).unwrap().contested;
     let provenance = contested[0].resources.iter().find(|r| r.kind == "Provenance").unwrap();
     let device = crate::id::resource_id(&batch.origin.tenant, "Device", batch.origin.device.as_str());
     let source =
