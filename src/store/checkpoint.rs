@@ -147,12 +147,12 @@ impl Store {
                 let present = contribution::present(&mut tx, &commit.tenant, &meeting).await?;
                 resources.extend(joint.together(&commit.tenant, &present));
             }
-            resources.extend(claim::weighed(&mut tx, self.dialect, &commit.tenant, commit.claims).await?);
+            resources.extend(claim::weighed(&mut tx, self, &commit.tenant, commit.claims).await?);
             if let Some(statement) = &commit.statement {
                 let all = statement::keep(&mut tx, self.dialect, &commit.tenant, statement).await?;
                 resources.push(joint.device(&commit.tenant, statement, &all));
             }
-            let upserted = upsert(&mut tx, &self.capability, &commit.tenant, resources, now).await?;
+            let upserted = upsert(&mut tx, self, &commit.tenant, resources, now).await?;
             done.upserted.created += upserted.created;
             done.upserted.updated += upserted.updated;
             done.upserted.unchanged += upserted.unchanged;
@@ -194,6 +194,7 @@ impl Store {
             .await?;
         }
         tx.commit().await?;
+        self.tend_bodies();
         Ok(done)
     }
 

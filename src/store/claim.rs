@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
+use super::body::Bodies;
 use super::dialect::Dialect;
 use super::program::sources_of;
 use super::resource::{derived, upsert, whole};
@@ -74,7 +75,7 @@ struct Body(Vec<(String, String, Vec<u8>)>);
 /// Keeps claims; gives what follows.
 async fn settle(
     tx: &mut Transaction<'_, Any>,
-    dialect: Dialect,
+    store: &Store,
     tenant: &TenantId,
     claims: Vec<Claim>,
 ) -> Result<Settled, StoreError> {
@@ -84,11 +85,11 @@ async fn settle(
         let Meeting { patient, episode, window } = claim.meeting;
         let subject = Subject { patient, episode, signal: claim.signal };
         if !newest.contains_key(&subject) {
-            lock(tx, dialect, tenant, &subject).await?;
+            lock(tx, store.dialect, tenant, &subject).await?;
         }
         let at = newest.entry(subject.clone()).or_insert(window.end);
         *at = window.end.max(*at);
-        let claims = Claims { tenant, subject };
+        let claims = Claims { bodies: &store.bodies, tenant, subject };
         if claims.is_alone(tx, window, &claim.source).await? {
             claims.keep(tx, window, &claim.source, &claim.resources, true).await?;
             settled.resources.extend(claim.resources);
@@ -98,7 +99,7 @@ async fn settle(
     }
     for (subject, at) in newest {
         let from = Instant::MIN.max(at.plus(-KEPT_US));
-        let claims = Claims { tenant, subject };
+        let claims = Claims { bodies: &store.bodies, tenant, subject };
         claims.forget_before(tx, from).await?;
     }
     Ok(settled)
@@ -114,7 +115,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut tx = self.begin().await?;
-        let weighed = weighed(&mut tx, self.dialect, tenant, claims).await?;
+        let weighed = weighed(&mut tx, self, tenant, claims).await?;
         tx.rollback().await?;
         Ok(weighed)
     }
@@ -130,8 +131,8 @@ impl Store {
         claims: Vec<Claim>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        resources.extend(weighed(&mut tx, self.dialect, tenant, claims).await?);
-        upsert(&mut tx, &self.capability, tenant, resources, self.clock.now()).await?;
+        resources.extend(weighed(&mut tx, self, tenant, claims).await?);
+        upsert(&mut tx, self, tenant, resources, self.clock.now()).await?;
         Ok(tx.commit().await?)
     }
 }
@@ -139,11 +140,11 @@ impl Store {
 /// Keeps claims; gives the resources that are to be stored for that.
 pub(super) async fn weighed(
     tx: &mut Transaction<'_, Any>,
-    dialect: Dialect,
+    store: &Store,
     tenant: &TenantId,
     claims: Vec<Claim>,
 ) -> Result<Vec<Resource>, StoreError> {
-    settle(tx, dialect, tenant, claims).await?.into_resources(tx, tenant).await
+    settle(tx, store, tenant, claims).await?.into_resources(tx, &store.bodies, tenant).await
 }
 
 impl Settled {
@@ -151,9 +152,10 @@ impl Settled {
     pub(super) async fn into_resources(
         self,
         tx: &mut Transaction<'_, Any>,
+        bodies: &Bodies,
         tenant: &TenantId,
     ) -> Result<Vec<Resource>, StoreError> {
-        let mut resources = retracted(tx, tenant, self.retracted, &BTreeSet::new()).await?;
+        let mut resources = retracted(tx, bodies, tenant, self.retracted, &BTreeSet::new()).await?;
         resources.extend(self.resources);
         Ok(resources)
     }
@@ -162,7 +164,7 @@ impl Settled {
 /// Forgets claims of a source; gives what follows.
 pub(super) async fn withdraw(
     tx: &mut Transaction<'_, Any>,
-    dialect: Dialect,
+    store: &Store,
     tenant: &TenantId,
     (device, stream): (&DeviceKey, &StreamName),
     from: Instant,
@@ -191,8 +193,8 @@ pub(super) async fn withdraw(
             patient: ResourceId::new(patient).map_err(damaged)?,
             signal: SignalCode::new(signal).map_err(damaged)?,
         };
-        lock(tx, dialect, tenant, &subject).await?;
-        let claims = Claims { tenant, subject };
+        lock(tx, store.dialect, tenant, &subject).await?;
+        let claims = Claims { bodies: &store.bodies, tenant, subject };
         let mut present = claims.present(tx, interval).await?;
         let is_own = |k: &Kept| k.interval == interval && k.source.device == *device && k.source.stream == *stream;
         if let Some(place) = present.iter().position(is_own) {
@@ -218,6 +220,7 @@ async fn lock(
 
 /// The claims of a subject.
 struct Claims<'a> {
+    bodies: &'a Bodies,
     tenant: &'a TenantId,
     subject: Subject,
 }
@@ -381,7 +384,7 @@ impl Claims<'_> {
         let mut resources = Vec::new();
         for reference in kept.refs.split(' ') {
             let (kind, id) = reference.split_once('/').ok_or(StoreError::Damaged { what: "claim" })?;
-            let Some(stored) = derived(tx, self.tenant, kind, id).await? else { continue };
+            let Some(stored) = derived(tx, self.bodies, self.tenant, kind, id).await? else { continue };
             let element = as_first_computed(kind, stored);
             resources.push(Resource { kind: kind.to_owned(), id: ResourceId::new(id).map_err(damaged)?, element });
         }

@@ -6,7 +6,7 @@
 
 use super::date::Span;
 use super::read::Stored;
-use super::sql::{Row, Sql};
+use super::sql::Sql;
 use super::table::Table;
 use super::{Store, StoreError};
 use crate::id::{ResourceId, TenantId};
@@ -72,10 +72,7 @@ impl Store {
         let mut found = Vec::new();
         for kind in &versions.kinds {
             for sql in [current(tenant, kind, versions), past(tenant, kind, versions)] {
-                let rows: Vec<Row> = sql.query().fetch_all(&self.readers).await?;
-                for row in &rows {
-                    found.push(Stored::from_row(kind, row)?);
-                }
+                found.extend(self.stored(kind, sql).await?);
             }
         }
         found.sort_by(|a, b| {

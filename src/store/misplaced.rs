@@ -43,16 +43,16 @@ impl Store {
         if !self.hold(&mut tx, std::iter::once(lease)).await?.contains(&lease) {
             return Ok(false);
         }
-        let mut resources = retract::retracted(&mut tx, &key.tenant, targets, &BTreeSet::new()).await?;
+        let mut resources = retract::retracted(&mut tx, &self.bodies, &key.tenant, targets, &BTreeSet::new()).await?;
         let place = |patient: &str, episode: Option<&str>, at| is_placed(spans, patient, episode, at);
         let of = (&key.device, &key.name);
-        let settled = claim::withdraw(&mut tx, self.dialect, &key.tenant, of, from, place).await?;
-        resources.extend(settled.into_resources(&mut tx, &key.tenant).await?);
+        let settled = claim::withdraw(&mut tx, self, &key.tenant, of, from, place).await?;
+        resources.extend(settled.into_resources(&mut tx, &self.bodies, &key.tenant).await?);
         for meeting in forget_contributions(&mut tx, key, from, spans).await? {
             let present = contribution::present(&mut tx, &key.tenant, &meeting).await?;
             resources.extend(joint.together(&key.tenant, &present));
         }
-        upsert_as_they_are(&mut tx, &self.capability, &key.tenant, resources, self.clock.now()).await?;
+        upsert_as_they_are(&mut tx, self, &key.tenant, resources, self.clock.now()).await?;
         forget_checkpoints(&mut tx, lease.stream, from).await?;
         tx.commit().await?;
         Ok(true)

@@ -7,6 +7,7 @@
 
 mod archive;
 mod association;
+mod body;
 mod checkpoint;
 mod claim;
 mod clock;
@@ -75,6 +76,7 @@ pub use write::{Condition, Effect, Found, Head, Known, Put, Writing, new_id};
 
 use crate::capability::Capability;
 use crate::time::Clock;
+use body::Bodies;
 use dialect::{Dialect, Role};
 
 /// Handle to the database; cheap to clone.
@@ -86,6 +88,8 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     /// Which elements of a resource are searchable.
     capability: Arc<Capability>,
+    /// How their tails are written.
+    bodies: Bodies,
     /// What this process is called where several share the database.
     process: Arc<str>,
     /// For each client that may write at the same time, and for each that may wait to.
@@ -118,7 +122,9 @@ impl Store {
         let capability = Arc::new(Capability::builtin()?);
         let turns = Arc::new(Semaphore::new(dialect.client_writers()));
         let waiting = Arc::new(Semaphore::new(MOST_WAITING));
-        let store = Self { dialect, writer, readers, clock, capability, process: process_name()?, turns, waiting };
+        let (bodies, process) = (Bodies::default(), process_name()?);
+        bodies.load(&readers).await?;
+        let store = Self { dialect, writer, readers, clock, capability, bodies, process, turns, waiting };
         store.keep_indexes().await?;
         Ok(store)
     }

@@ -2,6 +2,7 @@
 
 use sqlx::Row as _;
 
+use super::body::Bodies;
 use super::resource::{Origin, whole};
 use super::sql::{Row, Sql};
 use super::table::Table;
@@ -31,15 +32,15 @@ impl Stored {
         Self { kind: kind.to_owned(), id, version, updated: Instant(updated_us), tail }
     }
 
-    /// From `id, version, updated_us, tail`.
-    pub(in crate::store) fn from_row(kind: &str, row: &Row) -> Result<Self, StoreError> {
+    /// From `id, version, updated_us, tail`; [`Bodies::learn`] has seen it.
+    pub(in crate::store) fn from_row(bodies: &Bodies, kind: &str, row: &Row) -> Result<Self, StoreError> {
         let updated = Instant(row.try_get(2)?);
         Ok(Self {
             kind: kind.to_owned(),
             id: row.try_get(0)?,
             version: row.try_get(1)?,
             updated,
-            tail: row.try_get(3)?,
+            tail: bodies.decode(row.try_get(3)?)?,
         })
     }
 
@@ -67,6 +68,13 @@ impl Stored {
 }
 
 impl Store {
+    /// The versions a statement reads: `id, version, updated_us, tail`.
+    pub(in crate::store) async fn stored(&self, kind: &str, sql: Sql) -> Result<Vec<Stored>, StoreError> {
+        let rows: Vec<Row> = sql.query().fetch_all(&self.readers).await?;
+        self.bodies.learn(&rows, 3, &self.readers).await?;
+        rows.iter().map(|row| Stored::from_row(&self.bodies, kind, row)).collect()
+    }
+
     /// The current version of a resource.
     ///
     /// # Errors
@@ -77,8 +85,7 @@ impl Store {
         sql.push(table.name).push(" r WHERE ");
         table.scope(&mut sql, "r", tenant);
         sql.push(" AND r.id = ").bind(id.as_str());
-        let row = sql.query().fetch_optional(&self.readers).await?;
-        row.map(|row| Stored::from_row(kind, &row)).transpose()
+        Ok(self.stored(kind, sql).await?.pop())
     }
 
     /// Who made the current version of a resource.
@@ -103,8 +110,7 @@ impl Store {
         let mut sql = Sql::new("SELECT id, version, updated_us, tail FROM resource_history WHERE tenant = ");
         sql.bind(tenant.as_str()).push(" AND kind = ").bind(kind);
         sql.push(" AND id = ").bind(id.as_str()).push(" AND until_us IS NULL");
-        let row = sql.query().fetch_optional(&self.readers).await?;
-        row.map(|row| Stored::from_row(kind, &row)).transpose()
+        Ok(self.stored(kind, sql).await?.pop())
     }
 
     /// One version of a resource, current or not.
@@ -124,7 +130,6 @@ impl Store {
         let mut sql = Sql::new("SELECT id, version, updated_us, tail FROM resource_history WHERE tenant = ");
         sql.bind(tenant.as_str()).push(" AND kind = ").bind(kind);
         sql.push(" AND id = ").bind(id.as_str()).push(" AND version = ").bind(version);
-        let row = sql.query().fetch_optional(&self.readers).await?;
-        row.map(|row| Stored::from_row(kind, &row)).transpose()
+        Ok(self.stored(kind, sql).await?.pop())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Any, Row as _, Transaction};
 
+use super::body::Bodies;
 use super::date::Span;
 use super::index::{self, Index};
 use super::retract;
@@ -11,7 +12,7 @@ use super::sql::{Sql, Value, pieces, rows_at_once};
 use super::table::Table;
 use super::write::Put;
 use super::{Store, StoreError};
-use crate::capability::{Capability, ResourceRow};
+use crate::capability::ResourceRow;
 use crate::fhir::{Element, json, read, stored};
 use crate::id::TenantId;
 use crate::projection::revised;
@@ -98,8 +99,9 @@ impl Store {
 
     async fn put_once(&self, tenant: &TenantId, resources: Vec<Resource>) -> Result<Upserted, StoreError> {
         let mut tx = self.begin().await?;
-        let upserted = upsert(&mut tx, &self.capability, tenant, resources, self.clock.now()).await?;
+        let upserted = upsert(&mut tx, self, tenant, resources, self.clock.now()).await?;
         tx.commit().await?;
+        self.tend_bodies();
         Ok(upserted)
     }
 
@@ -132,15 +134,15 @@ impl Store {
 /// Stores resources as part of `tx`, and takes back what they say no longer: see [`super::retract`].
 pub(in crate::store) async fn upsert(
     tx: &mut Transaction<'_, Any>,
-    capability: &Capability,
+    store: &Store,
     tenant: &TenantId,
     resources: Vec<Resource>,
     now: Instant,
 ) -> Result<Upserted, StoreError> {
     let written: BTreeSet<String> = resources.iter().map(Resource::reference).collect();
-    let (mut upserted, dropped) = upsert_as_they_are(tx, capability, tenant, resources, now).await?;
-    let retracted = retract::retracted(tx, tenant, dropped, &written).await?;
-    let (more, _) = upsert_as_they_are(tx, capability, tenant, retracted, now).await?;
+    let (mut upserted, dropped) = upsert_as_they_are(tx, store, tenant, resources, now).await?;
+    let retracted = retract::retracted(tx, &store.bodies, tenant, dropped, &written).await?;
+    let (more, _) = upsert_as_they_are(tx, store, tenant, retracted, now).await?;
     upserted.updated += more.updated;
     Ok(upserted)
 }
@@ -148,7 +150,7 @@ pub(in crate::store) async fn upsert(
 /// Same tail as stored: nothing happens. Different: one version more, the old one to history.
 pub(in crate::store) async fn upsert_as_they_are(
     tx: &mut Transaction<'_, Any>,
-    capability: &Capability,
+    store: &Store,
     tenant: &TenantId,
     resources: Vec<Resource>,
     now: Instant,
@@ -156,7 +158,7 @@ pub(in crate::store) async fn upsert_as_they_are(
     let now = now.0.div_euclid(1000) * 1000; // meta.lastUpdated has milliseconds
     let mut kinds: BTreeMap<String, Vec<Prepared>> = BTreeMap::new();
     for resource in resources {
-        let index = Index::of(tenant, capability.resource(&resource.kind), &resource.element);
+        let index = Index::of(tenant, store.capability.resource(&resource.kind), &resource.element);
         let targets = match resource.kind.as_str() {
             "Provenance" => {
                 read::strings(&resource.element, "target.reference").into_iter().map(str::to_owned).collect()
@@ -169,15 +171,8 @@ pub(in crate::store) async fn upsert_as_they_are(
     }
     let (mut upserted, mut dropped) = (Upserted::default(), Vec::new());
     for (kind, prepared) in kinds {
-        upsert_kind(
-            tx,
-            tenant,
-            (Table::of(&kind), capability.resource(&kind)),
-            last_of_each(prepared),
-            now,
-            (&mut upserted, &mut dropped),
-        )
-        .await?;
+        let prepared = last_of_each(prepared);
+        upsert_kind(tx, tenant, store, &kind, prepared, now, (&mut upserted, &mut dropped)).await?;
     }
     Ok((upserted, dropped))
 }
@@ -200,13 +195,15 @@ fn last_of_each(prepared: Vec<Prepared>) -> Vec<Prepared> {
 async fn upsert_kind(
     tx: &mut Transaction<'_, Any>,
     tenant: &TenantId,
-    (table, row): (Table<'_>, Option<&ResourceRow>),
+    store: &Store,
+    kind: &str,
     prepared: Vec<Prepared>,
     now: i64,
     (upserted, dropped): (&mut Upserted, &mut Vec<String>),
 ) -> Result<(), StoreError> {
+    let (table, row) = (Table::of(kind), store.capability.resource(kind));
     let ids: Vec<&str> = prepared.iter().map(|one| one.id.as_str()).collect();
-    let current = current(tx, tenant, table, &ids).await?;
+    let current = current(tx, &store.bodies, tenant, table, &ids).await?;
     let mut new = Vec::new();
     let mut terms = Vec::new();
     for one in prepared {
@@ -219,7 +216,7 @@ async fn upsert_kind(
             // Somebody took the id before it was computed: what was computed counts, theirs is its history.
             Some(current) if current.origin == Origin::Client => {
                 upserted.updated += 1;
-                replace(tx, tenant, table, row, current, &one, Origin::Derived, now).await?;
+                replace(tx, tenant, store, table, current, &one, Origin::Derived, now).await?;
                 terms.push((current.row_id, one.index));
             }
             Some(current) if current.tail == one.tail => upserted.unchanged += 1,
@@ -232,13 +229,13 @@ async fn upsert_kind(
                 if !one.targets.is_empty() {
                     dropped.extend(retract::dropped(&whole(table.kind, &current.tail)?, &one.targets));
                 }
-                replace(tx, tenant, table, row, current, &one, Origin::Derived, now).await?;
+                replace(tx, tenant, store, table, current, &one, Origin::Derived, now).await?;
                 terms.push((current.row_id, one.index));
             }
         }
     }
     upserted.created += new.len();
-    terms.extend(insert(tx, tenant, table, &new, Origin::Derived, now).await?);
+    terms.extend(insert(tx, &store.bodies, tenant, table, &new, Origin::Derived, now).await?);
     index::insert(tx, tenant, table, &terms).await
 }
 
@@ -265,6 +262,7 @@ pub(in crate::store) fn whole(kind: &str, tail: &[u8]) -> Result<Element, StoreE
 /// The derived resource `kind/id`, if there is one now; a client's is not ours to go on from.
 pub(in crate::store) async fn derived(
     tx: &mut Transaction<'_, Any>,
+    bodies: &Bodies,
     tenant: &TenantId,
     kind: &str,
     id: &str,
@@ -274,13 +272,15 @@ pub(in crate::store) async fn derived(
     sql.push(table.name).push(" r WHERE ");
     table.scope(&mut sql, "r", tenant);
     sql.push(" AND r.origin = ").bind(Origin::Derived.number()).push(" AND r.id = ").bind(id);
-    let row = sql.query().fetch_optional(&mut **tx).await?;
-    row.map(|row| whole(kind, &row.try_get::<Vec<u8>, _>(0)?)).transpose()
+    let rows = sql.query().fetch_all(&mut **tx).await?;
+    bodies.learn(&rows, 0, &mut **tx).await?;
+    rows.first().map(|row| whole(kind, &bodies.decode(row.try_get(0)?)?)).transpose()
 }
 
 /// What is stored under each of these ids, deletions among them.
 pub(in crate::store) async fn current(
     tx: &mut Transaction<'_, Any>,
+    bodies: &Bodies,
     tenant: &TenantId,
     table: Table<'_>,
     ids: &[&str],
@@ -304,11 +304,13 @@ pub(in crate::store) async fn current(
             sql.again(tenant).push(" AND h.kind = ").again(kind).push(" AND h.id = ").bind(id);
             sql.push(" AND h.until_us IS NULL");
         });
-        for row in sql.query().fetch_all(&mut **tx).await? {
+        let rows = sql.query().fetch_all(&mut **tx).await?;
+        bodies.learn(&rows, 3, &mut **tx).await?;
+        for row in rows {
             let current = Current {
                 row_id: row.try_get(1)?,
                 version: row.try_get(2)?,
-                tail: row.try_get(3)?,
+                tail: bodies.decode(row.try_get(3)?)?,
                 origin: Origin::of(row.try_get(4)?),
                 updated_us: row.try_get(5)?,
             };
@@ -321,6 +323,7 @@ pub(in crate::store) async fn current(
 /// Writes new resources; gives their rows with what is to be found in them.
 pub(in crate::store) async fn insert(
     tx: &mut Transaction<'_, Any>,
+    bodies: &Bodies,
     tenant: &TenantId,
     table: Table<'_>,
     prepared: &[Prepared],
@@ -340,7 +343,7 @@ pub(in crate::store) async fn insert(
                 let Span { from, until } = one.index.date;
                 let index = [one.index.subject, from, until, one.index.present].map(Value::Int);
                 let id = [Value::Int(one.version), Value::from(one.id.as_str())];
-                id.into_iter().chain(index).chain([Value::from(one.tail.clone())]).collect()
+                id.into_iter().chain(index).chain([Value::from(bodies.encode(table.name, &one.tail))]).collect()
             }),
         );
         sql.push(" RETURNING id, row_id");
@@ -358,15 +361,15 @@ pub(in crate::store) async fn insert(
 pub(in crate::store) async fn replace(
     tx: &mut Transaction<'_, Any>,
     tenant: &TenantId,
+    store: &Store,
     table: Table<'_>,
-    row: Option<&ResourceRow>,
     current: &Current,
     one: &Prepared,
     origin: Origin,
     now: i64,
 ) -> Result<(), StoreError> {
     keep(tx, table, current, now).await?;
-    forget_terms(tx, tenant, table, row, current).await?;
+    forget_terms(tx, tenant, table, store.capability.resource(table.kind), current).await?;
     let mut update = Sql::new("UPDATE ");
     update.push(table.name).push(" SET version = ").bind(current.version + 1);
     update.push(", updated_us = ").bind(now);
@@ -375,7 +378,7 @@ pub(in crate::store) async fn replace(
     update.push(", date_us = ").bind(one.index.date.from);
     update.push(", until_us = ").bind(one.index.date.until);
     update.push(", present = ").bind(one.index.present);
-    update.push(", tail = ").bind(one.tail.clone());
+    update.push(", tail = ").bind(store.bodies.encode(table.name, &one.tail));
     update.push(" WHERE row_id = ").bind(current.row_id);
     update.query().execute(&mut **tx).await?;
     Ok(())

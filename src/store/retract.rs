@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use sqlx::{Any, Transaction};
 
 use super::StoreError;
+use super::body::Bodies;
 use super::resource::derived;
 use crate::fhir::{Element, make, read};
 use crate::id::{ResourceId, TenantId};
@@ -24,6 +25,7 @@ pub(super) fn dropped(before: &Element, after: &[String]) -> Vec<String> {
 /// The resources behind `references` with the status `entered-in-error`, but for those that are `written` right now.
 pub(super) async fn retracted(
     tx: &mut Transaction<'_, Any>,
+    bodies: &Bodies,
     tenant: &TenantId,
     references: Vec<String>,
     written: &BTreeSet<String>,
@@ -32,7 +34,7 @@ pub(super) async fn retracted(
     for reference in references.into_iter().filter(|r| !written.contains(r)) {
         // A strip's picture has no status; the document that names it has.
         let Some((kind, id)) = reference.split_once('/').filter(|(kind, _)| *kind != "Binary") else { continue };
-        let Some(mut element) = derived(tx, tenant, kind, id).await? else { continue };
+        let Some(mut element) = derived(tx, bodies, tenant, kind, id).await? else { continue };
         let Ok(id) = ResourceId::new(id) else { continue };
         element.extend(make::element([("status", make::text("entered-in-error"))]));
         retracted.push(Resource { kind: kind.to_owned(), id, element });

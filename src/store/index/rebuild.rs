@@ -60,6 +60,7 @@ impl Store {
     }
 
     async fn rebuild(&self, tx: &mut Transaction<'_, Any>) -> Result<usize, StoreError> {
+        self.bodies.load(&mut **tx).await?;
         execute(tx, Sql::new("DELETE FROM quantity_unit")).await?;
         for (values, kinds) in VALUES {
             for kind in kinds {
@@ -94,7 +95,7 @@ impl Store {
         let mut indexed: BTreeMap<(TenantId, String), Vec<(i64, Index)>> = BTreeMap::new();
         for Known { row_id, tenant, kind, tail } in round {
             let tenant = TenantId::new(&tenant).map_err(|_| StoreError::Damaged { what: "tenant" })?;
-            let index = Index::of(&tenant, self.capability.resource(&kind), &whole(&kind, &tail)?);
+            let index = Index::of(&tenant, self.capability.resource(&kind), &whole(&kind, &self.bodies.decode(tail)?)?);
             let mut sql = Sql::new("UPDATE ");
             sql.push(table.name).push(" SET subject = ").bind(index.subject);
             sql.push(", date_us = ").bind(index.date.from).push(", until_us = ").bind(index.date.until);

@@ -157,7 +157,7 @@ impl Store {
             .await?;
         let of_encounter = sharing_encounter(tx, tenant, episode).await?;
         let shown = Shown { episode, title: &row.try_get::<String, _>(0)?, of_encounter: &of_encounter };
-        upsert(tx, &self.capability, tenant, project(&shown), self.clock.now()).await?;
+        upsert(tx, self, tenant, project(&shown), self.clock.now()).await?;
         Ok(())
     }
 }

@@ -23,6 +23,7 @@ impl Store {
             return Err(StoreError::TooBroad { parameter: "query".to_owned(), most: MOST_VALUES });
         }
         let rows = sql.query().fetch_all(&mut **tx).await?;
-        rows.iter().map(|row| Stored::from_row(&search.kind, row)).collect()
+        self.bodies.learn(&rows, 3, &mut **tx).await?;
+        rows.iter().map(|row| Stored::from_row(&self.bodies, &search.kind, row)).collect()
     }
 }

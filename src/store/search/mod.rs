@@ -122,13 +122,14 @@ impl Store {
 
     async fn page(&self, plan: &Plan<'_>, search: &Search) -> Result<Page, StoreError> {
         let rows = self.rows(plan.page()).await?;
+        self.bodies.learn(&rows, 3, &self.readers).await?;
         let mut page = Page::default();
         let mut last = None;
         for row in rows.iter().take(search.count) {
             // Two codings of one resource with the same code in different systems stand side by side in the index.
             let cursor = plan.cursor(row)?;
             if last.as_ref() != Some(&cursor) {
-                page.matches.push(Stored::from_row(&search.kind, row)?);
+                page.matches.push(Stored::from_row(&self.bodies, &search.kind, row)?);
             }
             last = Some(cursor);
         }

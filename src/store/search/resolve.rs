@@ -13,7 +13,6 @@ use super::include::targets;
 use super::plan::Plan;
 use crate::capability::{Column, Parameter, ResourceRow};
 use crate::id::TenantId;
-use crate::store::read::Stored;
 use crate::store::table::{number, parameter as number_of, place, term};
 use crate::store::{Store, StoreError};
 
@@ -132,14 +131,15 @@ impl Store {
         let plan = Plan::all(tenant, from, &conditions, &[], self.clock.now());
         // All that are about the same one lead to the same one.
         let per_subject = parameter.column == Some(Column::Subject);
-        let rows = self.rows(plan.whole(per_subject, MOST)).await?;
-        if rows.len() > MOST {
+        let found = self.stored(from, plan.whole(per_subject, MOST)).await?;
+        if found.len() > MOST {
             return Err(StoreError::TooBroad { parameter: format!("_has:{from}:{name}"), most: MOST });
         }
         let mut ids = BTreeSet::new();
-        for row in rows {
-            let found = targets(&Stored::from_row(from, &row)?, parameter, None);
-            ids.extend(found.into_iter().filter(|(target, _)| target == kind).map(|(_, id)| id));
+        for referring in found {
+            ids.extend(
+                targets(&referring, parameter, None).into_iter().filter(|(target, _)| target == kind).map(|(_, id)| id),
+            );
         }
         Ok(ids.into_iter().collect())
     }

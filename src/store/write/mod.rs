@@ -121,7 +121,7 @@ impl Writing {
     /// # Errors
     /// The database fails.
     pub async fn heads(&mut self, kind: &str, ids: &[&str]) -> Result<Vec<Option<Head>>, StoreError> {
-        let current = resource::current(&mut self.tx, &self.tenant, Table::of(kind), ids).await?;
+        let current = resource::current(&mut self.tx, &self.store.bodies, &self.tenant, Table::of(kind), ids).await?;
         let head = |id: &&str| current.get(*id).map(|current| Head { id: (*id).to_owned(), current: current.clone() });
         Ok(ids.iter().map(head).collect())
     }
@@ -155,7 +155,7 @@ impl Writing {
         prepared: Vec<(usize, Prepared, Option<Head>)>,
         done: &mut Vec<(usize, Effect, Stored)>,
     ) -> Result<(), StoreError> {
-        let (table, row) = (Table::of(kind), self.store.capability.resource(kind).cloned());
+        let (table, store) = (Table::of(kind), self.store.clone());
         let (mut new, mut places, mut terms) = (Vec::new(), Vec::new(), Vec::new());
         for (place, one, head) in prepared {
             match head {
@@ -163,8 +163,8 @@ impl Writing {
                     done.push((place, Effect::Unchanged, head.stored(kind)));
                 }
                 Some(head) if !head.is_deletion() => {
-                    let (tx, tenant, row) = (&mut self.tx, &self.tenant, row.as_ref());
-                    resource::replace(tx, tenant, table, row, &head.current, &one, Origin::Client, self.now).await?;
+                    let (tx, tenant) = (&mut self.tx, &self.tenant);
+                    resource::replace(tx, tenant, &store, table, &head.current, &one, Origin::Client, self.now).await?;
                     terms.push((head.current.row_id, one.index));
                     done.push((place, Effect::Updated, Stored::new(kind, one.id, one.version, self.now, one.tail)));
                 }
@@ -177,7 +177,8 @@ impl Writing {
                 }
             }
         }
-        terms.extend(resource::insert(&mut self.tx, &self.tenant, table, &new, Origin::Client, self.now).await?);
+        let (tx, tenant) = (&mut self.tx, &self.tenant);
+        terms.extend(resource::insert(tx, &store.bodies, tenant, table, &new, Origin::Client, self.now).await?);
         index::insert(&mut self.tx, &self.tenant, table, &terms).await?;
         done.extend(
             new.into_iter().zip(places).map(|(one, place)| {
@@ -219,6 +220,8 @@ impl Writing {
     /// # Errors
     /// The database fails; nothing is stored then.
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.tx.commit().await?)
+        self.tx.commit().await?;
+        self.store.tend_bodies();
+        Ok(())
     }
 }

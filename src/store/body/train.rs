@@ -1,0 +1,86 @@
+//! Making dictionaries of what is stored, while it is being used.
+//!
+//! A dictionary holds pieces of the resources it was made of. So there is none for types that hold who somebody is, and those
+//! of measurements are made of more than a thousand.
+
+use std::sync::PoisonError;
+
+use sqlx::Row as _;
+
+use super::{Bodies, Dictionary, dictionary};
+use crate::store::sql::{Row, Sql};
+use crate::store::{Store, StoreError};
+
+/// Tables that are many and hold no names.
+pub(super) const TABLES: [&str; 3] = ["observation", "provenance", "document_reference"];
+
+/// Tails that are written before the first dictionary is made.
+const FIRST: u64 = 1_000;
+
+/// Tails that are written before another is made, as what devices send and clients write may have become another.
+const AGAIN: u64 = 1_000_000;
+
+/// Tails one is made of, at most, and the longest of them: long ones are series, which have little in common.
+const SAMPLES: i64 = 2_000;
+const LONGEST: i64 = 8 * 1024;
+
+impl Bodies {
+    /// The tables it is time to make dictionaries for, each said once.
+    fn due(&self) -> Vec<&'static str> {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let is_due = known.tables.iter_mut().filter_map(|(table, progress)| {
+            let due = progress.written >= if progress.newest.is_some() { AGAIN } else { FIRST };
+            (due && !std::mem::replace(&mut progress.is_training, true)).then_some(*table)
+        });
+        is_due.collect()
+    }
+
+    /// Nobody is making one any more.
+    fn done(&self, table: &str) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = known.tables.get_mut(table) {
+            (progress.is_training, progress.written) = (false, 0);
+        }
+    }
+}
+
+impl Store {
+    /// Makes dictionaries when it is time, beside whatever else is done.
+    pub(in crate::store) fn tend_bodies(&self) {
+        for table in self.bodies.due() {
+            let store = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.train(table).await {
+                    // Tails are stored as before, and it is tried again.
+                    tracing::warn!(error = &error as &dyn std::error::Error, table, "no dictionary could be made");
+                }
+                store.bodies.done(table);
+            });
+        }
+    }
+
+    /// Makes a dictionary of what was written to a table last; whether there was enough for one.
+    pub(super) async fn train(&self, table: &'static str) -> Result<bool, StoreError> {
+        let mut sql = Sql::new("SELECT r.tail FROM ");
+        sql.push(table).push(" r WHERE LENGTH(r.tail) < ").bind(LONGEST);
+        sql.push(" ORDER BY r.row_id DESC LIMIT ").bind(SAMPLES);
+        let rows: Vec<Row> = sql.query().fetch_all(&self.readers).await?;
+        self.bodies.learn(&rows, 0, &self.readers).await?;
+        let samples = rows.iter().map(|row| self.bodies.decode(row.try_get(0)?)).collect::<Result<Vec<_>, _>>()?;
+        let Ok(Some(mut body)) = tokio::task::spawn_blocking(move || dictionary::train(&samples)).await else {
+            return Ok(false);
+        };
+
+        let mut tx = self.begin_numbering().await?;
+        let last = Sql::new("SELECT MAX(number) FROM tail_dictionary").query().fetch_one(&mut *tx).await?;
+        let number = last.try_get::<Option<i64>, _>(0)?.unwrap_or_default() + 1;
+        dictionary::renumber(&mut body, u32::try_from(number).unwrap_or(u32::MAX));
+        let Some(dictionary) = Dictionary::new(&body) else { return Ok(false) };
+        let mut sql = Sql::new("INSERT INTO tail_dictionary (number, resources, body) VALUES (");
+        sql.bind_list([number.into(), table.into(), body.into()]).push(")");
+        sql.query().execute(&mut *tx).await?;
+        tx.commit().await?;
+        self.bodies.add(table, dictionary);
+        Ok(true)
+    }
+}
