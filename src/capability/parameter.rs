@@ -35,7 +35,8 @@ pub struct Parameter {
     /// Resource types a reference may lead to.
     #[serde(default)]
     pub target: Vec<String>,
-    /// Whether one value picks out a handful of resources, however many there are.
+    /// Whether one value picks out a handful of resources, however many there are. Values of other tokens, URIs and references
+    /// should be shared by many resources about the same subject: they are kept once for all that share all of them.
     #[serde(default)]
     pub selective: bool,
     /// Whether the texts of a token can be searched (`:text`).
@@ -114,6 +115,11 @@ impl Parameter {
         reference
             .split_once('/')
             .is_none_or(|(kind, _)| !kind.starts_with(char::is_uppercase) || self.target.iter().any(|t| t == kind))
+    }
+
+    /// Whether each resource's values are kept for itself, and not once for all that share them.
+    pub fn is_own(&self) -> bool {
+        self.selective && self.part.is_none()
     }
 
     /// Whether it is about identifiers.

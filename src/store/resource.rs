@@ -334,14 +334,14 @@ pub(in crate::store) async fn insert(
     for piece in pieces(prepared, rows_at_once(tx)) {
         let mut sql = Sql::new("INSERT INTO ");
         sql.push(table.name).push(if table.shared { " (kind, tenant, " } else { " (tenant, " });
-        sql.push("updated_us, origin, version, id, subject, date_us, until_us, present, tail) VALUES ");
+        sql.push("updated_us, origin, version, id, subject, date_us, until_us, present, cohort, tail) VALUES ");
         let mut shared = if table.shared { vec![Value::from(table.kind)] } else { Vec::new() };
         shared.extend([tenant.as_str().into(), now.into(), origin.number().into()]);
         sql.bind_rows(
             &shared,
             piece.iter().map(|one| {
                 let Span { from, until } = one.index.date;
-                let index = [one.index.subject, from, until, one.index.present].map(Value::Int);
+                let index = [one.index.subject, from, until, one.index.present, one.index.cohort].map(Value::Int);
                 let id = [Value::Int(one.version), Value::from(one.id.as_str())];
                 id.into_iter().chain(index).chain([Value::from(bodies.encode(table.name, &one.tail))]).collect()
             }),
@@ -378,6 +378,7 @@ pub(in crate::store) async fn replace(
     update.push(", date_us = ").bind(one.index.date.from);
     update.push(", until_us = ").bind(one.index.date.until);
     update.push(", present = ").bind(one.index.present);
+    update.push(", cohort = ").bind(one.index.cohort);
     update.push(", tail = ").bind(store.bodies.encode(table.name, &one.tail));
     update.push(" WHERE row_id = ").bind(current.row_id);
     update.query().execute(&mut **tx).await?;
@@ -409,7 +410,7 @@ pub(in crate::store) async fn forget_terms(
     current: &Current,
 ) -> Result<(), StoreError> {
     let before = Index::of(tenant, row, &whole(table.kind, &current.tail)?);
-    index::forget(tx, tenant, table, current.row_id, &before).await
+    index::forget(tx, table, current.row_id, &before).await
 }
 
 /// Ends a deletion: what was deleted is about to be written again.

@@ -8,7 +8,7 @@ use crate::id::TenantId;
 /// `date_us` of a resource without a date.
 pub(in crate::store) const NO_DATE: i64 = i64::MIN;
 
-/// A resource table and, beside it, its terms.
+/// A resource table and, beside it, the tables of its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Table<'a> {
     pub(in crate::store) kind: &'a str,
@@ -42,9 +42,25 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The number a value of a search parameter is found under.
-pub(in crate::store) fn term(kind: &str, parameter: &str, value: &str) -> i64 {
-    hash(&[kind, parameter, value])
+/// The number a value of a search parameter is found under, for a tenant of its own.
+pub(in crate::store) fn term(tenant: &TenantId, kind: &str, parameter: &str, value: &str) -> i64 {
+    hash(&[tenant.as_str(), kind, parameter, value])
+}
+
+/// The same of a code in a system, or in none, which is empty.
+pub(in crate::store) fn term_in(tenant: &TenantId, kind: &str, parameter: &str, system: &str, value: &str) -> i64 {
+    hash(&[tenant.as_str(), kind, parameter, system, value])
+}
+
+/// The number of a cohort: of all resources about a subject that have just these common values, as (term, part).
+pub(in crate::store) fn cohort(subject: i64, common: &[(i64, i64)]) -> i64 {
+    let mut digest = Sha256::new();
+    digest.update(subject.to_be_bytes());
+    for (term, part) in common {
+        digest.update(term.to_be_bytes());
+        digest.update(part.to_be_bytes());
+    }
+    first(&digest)
 }
 
 /// The number rows of a parameter's values stand under, for a tenant of its own.
@@ -56,15 +72,6 @@ pub(in crate::store) fn parameter(tenant: &TenantId, kind: &str, parameter: &str
 pub(in crate::store) fn measure(tenant: &TenantId, kind: &str, parameter: &str, unit: [&str; 3]) -> i64 {
     let [system, code, unit] = unit;
     hash(&[tenant.as_str(), kind, parameter, system, code, unit])
-}
-
-/// The repetitions of a part that are told apart; those after share the last one's number.
-pub(in crate::store) const PARTS: i64 = 0xff;
-
-/// What a term's row has beside it: the number of the system, its last byte the repetition of a part the value is in, from
-/// 1, or 0. So values of one component can be told from those of another without a column of their own.
-pub(in crate::store) fn place(system: &str, part: i64) -> i64 {
-    (number(system) & !PARTS) | part.clamp(0, PARTS)
 }
 
 /// The number of a system URI or a reference; 0 for none.
@@ -79,7 +86,11 @@ fn hash(parts: &[&str]) -> i64 {
         digest.update(part.as_bytes());
         digest.update([0x1f]);
     }
+    first(&digest)
+}
+
+fn first(digest: &Sha256) -> i64 {
     let mut first = [0u8; 8];
-    first.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
+    first.iter_mut().zip(digest.clone().finalize()).for_each(|(to, from)| *to = from);
     i64::from_be_bytes(first)
 }

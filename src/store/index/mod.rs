@@ -11,14 +11,14 @@ use std::collections::BTreeSet;
 
 use super::date::Span;
 use super::series::Series;
-use super::table::{NO_DATE, measure, number, parameter as number_of, place, term};
+use super::table::{NO_DATE, cohort, measure, number, parameter as number_of, term, term_in};
 use super::text::normalize;
 use crate::capability::{Column, Parameter, ParameterType, ResourceRow};
 use crate::fhir::{Element, read};
 use crate::id::TenantId;
 
 /// Changes when the code below indexes differently by the same table.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The values of one resource's search columns and rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,8 +27,13 @@ pub(in crate::store) struct Index {
     pub(in crate::store) date: Span,
     /// One bit per search parameter it has values of.
     pub(in crate::store) present: i64,
-    /// (term, place), each pair once.
-    pub(in crate::store) terms: Vec<(i64, i64)>,
+    /// What it is one of: see [`cohort`]; 0 where it has no common values.
+    pub(in crate::store) cohort: i64,
+    /// Values it shares with few resources: (term, number of the system), each pair once.
+    terms: Vec<(i64, i64)>,
+    /// Values it shares with many: (term, part), each pair once. A code is there twice, with its system and without; one in a
+    /// part as well for all parts, as 0, as for the one it is in, from 1.
+    common: Vec<(i64, i64)>,
     /// (parameter, searched form, hash of the text).
     strings: Vec<(i64, String, i64)>,
     /// (parameter, span).
@@ -55,7 +60,9 @@ impl Index {
             subject: 0,
             date: Span { from: NO_DATE, until: NO_DATE },
             present: 0,
+            cohort: 0,
             terms: Vec::new(),
+            common: Vec::new(),
             strings: Vec::new(),
             dates: Vec::new(),
             quantities: Vec::new(),
@@ -72,7 +79,7 @@ impl Index {
                 }
                 added |= match parameter.column {
                     Some(Column::Id | Column::Updated) => false,
-                    Some(Column::Subject) => index.set_subject(row, parameter, element),
+                    Some(Column::Subject) => index.set_subject(tenant, row, parameter, element),
                     Some(Column::Date) => index.set_date(element),
                     None => index.add(tenant, row, parameter, part, element),
                 };
@@ -81,6 +88,11 @@ impl Index {
         }
         index.terms.sort_unstable();
         index.terms.dedup();
+        index.common.sort_unstable();
+        index.common.dedup();
+        if !index.common.is_empty() {
+            index.cohort = cohort(index.subject, &index.common);
+        }
         index.dates.sort_unstable();
         index.dates.dedup();
         index.strings.sort_unstable_by_key(|(parameter, _, exact)| (*parameter, *exact));
@@ -89,12 +101,12 @@ impl Index {
         index
     }
 
-    fn set_subject(&mut self, row: &ResourceRow, parameter: &Parameter, element: &Element) -> bool {
+    fn set_subject(&mut self, tenant: &TenantId, row: &ResourceRow, parameter: &Parameter, element: &Element) -> bool {
         let reference = value::reference(element).filter(|r| parameter.leads_to(r));
         if let Some(reference) = &reference {
             self.subject = number(reference);
         }
-        reference.is_some() | self.add_identifier(row, parameter, element)
+        reference.is_some() | self.add_identifier(tenant, row, parameter, element)
     }
 
     fn set_date(&mut self, element: &Element) -> bool {
@@ -114,31 +126,41 @@ impl Index {
         let (kind, name) = (row.resource.as_str(), parameter.name.as_str());
         match parameter.kind {
             ParameterType::Token => {
-                let before = self.terms.len();
+                let before = self.values();
                 value::tokens(element, &mut |system, code| {
-                    self.terms.push((term(kind, name, code), place(system, part)));
+                    let any = term(tenant, kind, name, code);
+                    if parameter.is_own() {
+                        self.terms.push((any, number(system)));
+                    } else {
+                        self.add_common(any, part);
+                        self.add_common(term_in(tenant, kind, name, system, code), part);
+                    }
                 });
                 if parameter.is_identifier() {
                     value::typed_identifier(element, &mut |system, code| {
-                        self.terms.push((term(kind, OF_TYPE, code), place(system, part)));
+                        self.terms.push((term(tenant, kind, OF_TYPE, code), number(system)));
                     });
                 }
                 if parameter.text {
                     self.add_texts(number_of(tenant, kind, &text_of(name)), element);
                 }
-                self.terms.len() > before
+                self.values() > before
             }
             ParameterType::Uri => {
                 let Some(uri) = read::primitive_str(element) else { return false };
                 // A canonical with its version is found without it as well.
                 let plain = uri.split_once('|').map(|(plain, _)| plain);
-                self.terms.extend(plain.into_iter().chain([uri]).map(|uri| (term(kind, name, uri), part)));
+                for uri in plain.into_iter().chain([uri]) {
+                    self.add_plain(parameter, term(tenant, kind, name, uri), part);
+                }
                 true
             }
             ParameterType::Reference => {
                 let reference = value::reference(element).filter(|r| parameter.leads_to(r));
-                self.terms.extend(reference.iter().map(|r| (term(kind, name, r), place("", part))));
-                reference.is_some() | self.add_identifier(row, parameter, element)
+                if let Some(reference) = &reference {
+                    self.add_plain(parameter, term(tenant, kind, name, reference), part);
+                }
+                reference.is_some() | self.add_identifier(tenant, row, parameter, element)
             }
             ParameterType::Date => {
                 let span = value::span(element);
@@ -157,13 +179,54 @@ impl Index {
         }
     }
 
+    /// Adds a value that has no system.
+    fn add_plain(&mut self, parameter: &Parameter, term: i64, part: i64) {
+        if parameter.is_own() {
+            self.terms.push((term, 0));
+        } else {
+            self.add_common(term, part);
+        }
+    }
+
+    fn add_common(&mut self, term: i64, part: i64) {
+        self.common.push((term, 0));
+        if part > 0 {
+            self.common.push((term, part));
+        }
+    }
+
+    /// How many terms it has.
+    fn values(&self) -> usize {
+        self.terms.len() + self.common.len()
+    }
+
+    /// Whether it has a value of a parameter; `system` is empty for none, and `None` for any.
+    pub(in crate::store) fn has(
+        &self,
+        tenant: &TenantId,
+        kind: &str,
+        parameter: &str,
+        (system, value): (Option<&str>, &str),
+    ) -> bool {
+        let any = term(tenant, kind, parameter, value);
+        let common = system.map_or(any, |system| term_in(tenant, kind, parameter, system, value));
+        let is_own = |&(own, of): &(i64, i64)| own == any && system.is_none_or(|system| of == number(system));
+        self.terms.iter().any(is_own) || self.common.contains(&(common, 0))
+    }
+
     /// The identifier by which a reference names what it leads to.
-    fn add_identifier(&mut self, row: &ResourceRow, parameter: &Parameter, element: &Element) -> bool {
+    fn add_identifier(
+        &mut self,
+        tenant: &TenantId,
+        row: &ResourceRow,
+        parameter: &Parameter,
+        element: &Element,
+    ) -> bool {
         let name = identifier_of(&parameter.name);
         let before = self.terms.len();
         for identifier in read::elements(element, "identifier") {
             value::tokens(identifier, &mut |system, value| {
-                self.terms.push((term(&row.resource, &name, value), place(system, 0)));
+                self.terms.push((term(tenant, &row.resource, &name, value), number(system)));
             });
         }
         self.terms.len() > before
@@ -224,17 +287,26 @@ mod tests {
         );
         assert_eq!(index.subject, number("Patient/p"));
         assert_eq!(index.date.until, END);
-        let term = |p, v| term("Observation", p, v);
-        let mut expected = vec![
-            (term("code", "8867-4"), place("http://loinc.org", 0)),
+        let tenant = tenant("a");
+        let term = |p, v| term(&tenant, "Observation", p, v);
+        let mut own = vec![(term("derived-from", "Observation/a"), 0), (term("derived-from", "Observation/b"), 0)];
+        own.sort_unstable();
+        assert_eq!(index.terms, own);
+        let term_in = |p, s, v| term_in(&tenant, "Observation", p, s, v);
+        let mut common = vec![
+            (term("code", "8867-4"), 0),
+            (term_in("code", "http://loinc.org", "8867-4"), 0),
             (term("code", "own"), 0),
+            (term_in("code", "", "own"), 0),
             (term("status", "final"), 0),
-            (term("derived-from", "Observation/a"), 0),
-            (term("derived-from", "Observation/b"), 0),
-            (term("component-code", "c"), place("s:x", 2)),
+            (term_in("status", "", "final"), 0),
+            (term("component-code", "c"), 0),
+            (term("component-code", "c"), 2),
+            (term_in("component-code", "s:x", "c"), 0),
+            (term_in("component-code", "s:x", "c"), 2),
         ];
-        expected.sort_unstable();
-        assert_eq!(index.terms, expected);
+        common.sort_unstable();
+        assert_eq!((index.cohort, index.common), (cohort(index.subject, &common), common));
         let quantities: Vec<(i64, f64)> = index.quantities.iter().map(|q| (q.part, q.value)).collect();
         assert_eq!(quantities, [(0, 60.5), (2, 2.0)]);
         assert_eq!(index.present.count_ones(), 9);
@@ -247,10 +319,12 @@ mod tests {
             "type":{"coding":[{"system":"t:y","code":"MR"}]}}],"name":[{"family":"Müller","given":["Eva","Ada"]}],
             "deceasedDateTime":"2026-01","telecom":[{"system":"phone","value":"1"}]}"#,
         );
-        assert!(index.terms.contains(&(term("Patient", "active", "true"), 0)));
-        assert!(index.terms.contains(&(term("Patient", "identifier", "1"), place("s:x", 0))));
-        assert!(index.terms.contains(&(term("Patient", OF_TYPE, "MR|1"), place("t:y", 0))));
-        assert!(index.terms.iter().any(|(t, _)| *t == term("Patient", "phone", "1")));
+        let has = |parameter, value| index.has(&tenant("a"), "Patient", parameter, value);
+        assert!(has("active", (None, "true")) && has("active", (Some(""), "true")));
+        assert!(has("identifier", (Some("s:x"), "1")) && has("identifier", (None, "1")));
+        assert!(!has("identifier", (Some(""), "1")) && !has("identifier", (None, "2")));
+        assert!(has(OF_TYPE, (Some("t:y"), "MR|1")));
+        assert!(has("phone", (None, "1")));
         assert_eq!(index.date, Span::parse("1980").unwrap());
         assert_eq!(index.dates, [(number_of(&tenant("a"), "Patient", "death-date"), Span::parse("2026-01").unwrap())]);
         let name = number_of(&tenant("a"), "Patient", "name");

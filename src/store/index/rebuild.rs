@@ -20,8 +20,9 @@ use crate::store::{Store, StoreError};
 const AT_ONCE: i64 = 500;
 
 /// Tables of values, beside which resource tables they are.
-const VALUES: [(&str, &[&str]); 4] = [
+const VALUES: [(&str, &[&str]); 5] = [
     ("_term", &["Observation", "Provenance", "DocumentReference", "Device", "Patient", "Organization", "Binary", ""]),
+    ("_cohort", &["Observation", "Provenance", "DocumentReference", "Device", "Patient", "Organization", "Binary", ""]),
     ("_string", &["Observation", "DocumentReference", "Device", "Patient", "Organization", ""]),
     ("_moment", &["Observation", "DocumentReference", "Patient", ""]),
     ("_quantity", &["Observation", ""]),
@@ -99,7 +100,8 @@ impl Store {
             let mut sql = Sql::new("UPDATE ");
             sql.push(table.name).push(" SET subject = ").bind(index.subject);
             sql.push(", date_us = ").bind(index.date.from).push(", until_us = ").bind(index.date.until);
-            sql.push(", present = ").bind(index.present).push(" WHERE row_id = ").bind(row_id);
+            sql.push(", present = ").bind(index.present).push(", cohort = ").bind(index.cohort);
+            sql.push(" WHERE row_id = ").bind(row_id);
             execute(tx, sql).await?;
             indexed.entry((tenant, kind)).or_default().push((row_id, index));
         }
@@ -160,13 +162,13 @@ mod tests {
         let store = open(&url).await;
         store.put(&tenant("a"), resources).await.unwrap();
         for table in
-            ["observation_term", "patient_string", "observation_quantity", "quantity_unit", "other_resource_term"]
+            ["observation_cohort", "patient_string", "observation_quantity", "quantity_unit", "other_resource_cohort"]
         {
             store.tamper(Box::leak(format!("DELETE FROM {table}").into_boxed_str())).await;
         }
-        store.tamper("UPDATE observation SET present = 0, subject = 0").await;
+        store.tamper("UPDATE observation SET present = 0, subject = 0, cohort = 0").await;
         store.tamper("UPDATE other_resource SET subject = 0").await;
-        store.tamper("INSERT INTO observation_term (tenant, term, subject, date_us, row_id, system) VALUES ('a', 1, 2, 3, 4, 5)").await;
+        store.tamper("INSERT INTO observation_term (term, system, row_id) VALUES (1, 2, 3)").await;
         let name = Filter::String {
             parameter: "name".to_owned(),
             values: vec![StringMatch { how: How::Start, text: "wa".to_owned() }],

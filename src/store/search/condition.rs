@@ -8,7 +8,7 @@ use crate::store::search::filter::{How, StringMatch};
 use crate::store::search::measure::{Measure, push_measure};
 use crate::store::search::span::push_span;
 use crate::store::sql::{Sql, Value};
-use crate::store::table::{NO_DATE, PARTS, Table, number};
+use crate::store::table::{NO_DATE, Table, number};
 use crate::store::text::normalize;
 use crate::time::Instant;
 
@@ -23,6 +23,7 @@ pub(super) enum Condition {
     Subject(Vec<i64>),
     Date(Vec<DateMatch>),
     Terms(Terms),
+    Common(Common),
     Strings {
         parameter: i64,
         values: Vec<StringMatch>,
@@ -32,8 +33,8 @@ pub(super) enum Condition {
         values: Vec<DateMatch>,
     },
     Measures(Vec<Measure>),
-    /// A term and a value in the same part.
-    Together(Term, Box<Condition>),
+    /// A common value and another value in the same part.
+    Together(Code, Box<Condition>),
     /// Whether any of the bits is set.
     Present {
         bits: i64,
@@ -43,36 +44,43 @@ pub(super) enum Condition {
     Any(Vec<Vec<Condition>>),
 }
 
-/// The alternatives of a parameter whose values are terms.
+/// The alternatives of a parameter whose values single resources have for themselves.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Terms {
     /// Its place among the parameters of the type: the lower, the more it narrows.
     pub(super) rank: usize,
-    pub(super) selective: bool,
     pub(super) values: Vec<Term>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Term {
     pub(super) number: i64,
-    /// The place it must be in, where that matters, and whether in any repetition of a part.
-    pub(super) place: Option<i64>,
+    /// The number of the system it must be in, where that matters.
+    pub(super) system: Option<i64>,
+}
+
+/// The alternatives of a parameter whose values cohorts share: the numbers of the terms.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Common {
+    /// Its place among the parameters of the type: the lower, the more it narrows.
+    pub(super) rank: usize,
+    pub(super) terms: Vec<i64>,
+}
+
+/// A common value that another one must be beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Code {
+    pub(super) term: i64,
+    /// Whether it is in one of several parts.
     pub(super) in_part: bool,
 }
 
-impl Term {
-    /// Whether one resource may have several rows of it.
-    pub(super) fn repeats(self) -> bool {
-        self.place.is_none() || self.in_part
-    }
-}
-
-/// The terms by the place they must be in: those of a group are asked for at once. A database refuses expressions as deep as
+/// The terms by the system they must be in: those of a group are asked for at once. A database refuses expressions as deep as
 /// some lists are long.
 pub(super) fn groups(values: &[Term]) -> Vec<Vec<Term>> {
     let mut groups: BTreeMap<_, Vec<Term>> = BTreeMap::new();
     for value in values {
-        groups.entry((value.place, value.place.is_some() && value.in_part)).or_default().push(*value);
+        groups.entry(value.system).or_default().push(*value);
     }
     groups.into_values().collect()
 }
@@ -83,28 +91,18 @@ pub(super) struct Scope<'a> {
     pub(super) table: Table<'a>,
     pub(super) tenant: &'a TenantId,
     pub(super) now: Instant,
-    /// Whether the leading rows hold subject and date.
-    pub(super) terms_lead: bool,
 }
 
 impl Scope<'_> {
-    /// The column `name` of what leads.
-    pub(super) fn leading(&self, name: &str) -> String {
-        format!("{}.{name}", if self.terms_lead { "k" } else { "r" })
-    }
-
-    /// Appends a condition on `r`, and on the leading terms `k` where there are any.
+    /// Appends a condition on `r`.
     pub(super) fn push(&self, sql: &mut Sql, condition: &Condition) {
         match condition {
             Condition::Id(ids) => {
                 sql.push("r.id").bind_in(ids.iter().map(|id| Value::from(id.as_str())).collect());
             }
             Condition::Subject(subjects) => {
-                sql.push(&self.leading("subject"));
-                match subjects.as_slice() {
-                    [one] => sql.push(" = ").bind(*one),
-                    several => sql.bind_in(several.iter().map(|s| Value::Int(*s)).collect()),
-                };
+                sql.push("r.subject");
+                push_in(sql, subjects);
             }
             Condition::Updated(dates) => any(sql, dates, |sql, date| {
                 let longest = |sql: &mut Sql| {
@@ -113,16 +111,25 @@ impl Scope<'_> {
                 push_span(sql, date.at(self.now), ["r.updated_us", "r.updated_us + 1000"], Some(&longest));
             }),
             Condition::Date(dates) => any(sql, dates, |sql, date| {
-                let from = self.leading("date_us");
-                sql.push(&from).push(" > ").bind(NO_DATE).push(" AND ");
-                push_span(sql, date.at(self.now), [&from, "r.until_us"], Some(&|sql: &mut Sql| self.push_longest(sql)));
+                sql.push("r.date_us > ").bind(NO_DATE).push(" AND ");
+                push_span(
+                    sql,
+                    date.at(self.now),
+                    ["r.date_us", "r.until_us"],
+                    Some(&|sql: &mut Sql| self.push_longest(sql)),
+                );
             }),
             Condition::Terms(terms) => any(sql, &groups(&terms.values), |sql, group| {
                 push_exists(sql, |sql| {
                     sql.push(self.table.name).push("_term x WHERE ");
-                    self.push_terms(sql, "x", group);
-                    sql.push(SAME_ROW);
+                    push_terms(sql, "x", group);
+                    sql.push(" AND x.row_id = r.row_id");
                 });
+            }),
+            Condition::Common(common) => push_exists(sql, |sql| {
+                sql.push(self.table.name).push("_cohort x WHERE ");
+                push_common(sql, "x", &common.terms);
+                sql.push(SAME_COHORT);
             }),
             Condition::Strings { .. } | Condition::Moments { .. } | Condition::Measures(_) => {
                 push_exists(sql, |sql| {
@@ -146,28 +153,6 @@ impl Scope<'_> {
                     sql.push(")");
                 }
             }),
-        }
-    }
-
-    /// Appends what a row of terms must be.
-    pub(super) fn push_term(&self, sql: &mut Sql, alias: &str, term: Term) {
-        self.push_terms(sql, alias, &[term]);
-    }
-
-    /// Appends that a row of terms must be one of a group.
-    pub(super) fn push_terms(&self, sql: &mut Sql, alias: &str, group: &[Term]) {
-        sql.push(alias).push(".tenant = ").bind(self.tenant.as_str()).push(" AND ").push(alias).push(".term");
-        match group {
-            [one] => sql.push(" = ").bind(one.number),
-            several => sql.bind_in(several.iter().map(|term| Value::Int(term.number)).collect()),
-        };
-        if let Some((place, in_part)) = group.first().and_then(|term| term.place.map(|place| (place, term.in_part))) {
-            sql.push(" AND ").push(alias).push(".system");
-            if in_part {
-                sql.push(" BETWEEN ").bind(place).push(" AND ").bind(place | PARTS);
-            } else {
-                sql.push(" = ").bind(place);
-            }
         }
     }
 
@@ -196,28 +181,26 @@ impl Scope<'_> {
         }
     }
 
-    fn push_together(&self, sql: &mut Sql, code: Term, value: &Condition) {
-        sql.push(self.table.name).push("_term x, ").push(self.table.name);
-        let part = format!("(x.system & {PARTS})");
+    fn push_together(&self, sql: &mut Sql, code: Code, value: &Condition) {
+        sql.push(self.table.name).push("_cohort x, ").push(self.table.name);
         match value {
-            Condition::Terms(terms) => {
-                sql.push("_term y WHERE (");
-                any(sql, &groups(&terms.values), |sql, group| self.push_terms(sql, "y", group));
-                sql.push(") AND y.subject = r.subject AND y.date_us = r.date_us AND y.row_id = r.row_id");
-                sql.push(&format!(" AND (y.system & {PARTS}) = {part}"));
+            Condition::Common(common) => {
+                sql.push("_cohort y WHERE y.term");
+                push_in(sql, &common.terms);
+                sql.push(" AND y.part = x.part AND y.subject = r.subject AND y.cohort = r.cohort");
             }
             Condition::Measures(measures) => {
-                sql.push("_quantity v WHERE v.row_id = r.row_id AND v.part = ").push(&part).push(" AND (");
+                sql.push("_quantity v WHERE v.row_id = r.row_id AND v.part = x.part AND (");
                 any(sql, measures, push_measure);
                 sql.push(")");
             }
             _ => {
-                sql.push("_term y WHERE 1 = 0");
+                sql.push("_cohort y WHERE 1 = 0");
             }
         }
-        sql.push(" AND ");
-        self.push_term(sql, "x", code);
-        sql.push(SAME_ROW);
+        sql.push(" AND x.term = ").bind(code.term);
+        // Beside its part a value also stands under no part.
+        sql.push(if code.in_part { " AND x.part > 0" } else { " AND x.part = 0" }).push(SAME_COHORT);
     }
 
     /// The longest span of the type: how far before a time something that reaches into it may start.
@@ -228,8 +211,32 @@ impl Scope<'_> {
     }
 }
 
-/// The row of terms `x` is one of the resource's: its key as far as it is known.
-const SAME_ROW: &str = " AND x.subject = r.subject AND x.date_us = r.date_us AND x.row_id = r.row_id";
+/// The row `x` is one of the resource's cohort: its key as far as it is known.
+const SAME_COHORT: &str = " AND x.subject = r.subject AND x.cohort = r.cohort";
+
+/// Appends that a row of terms must be one of a group.
+pub(super) fn push_terms(sql: &mut Sql, alias: &str, group: &[Term]) {
+    sql.push(alias).push(".term");
+    push_in(sql, &group.iter().map(|term| term.number).collect::<Vec<_>>());
+    if let Some(system) = group.first().and_then(|term| term.system) {
+        sql.push(" AND ").push(alias).push(".system = ").bind(system);
+    }
+}
+
+/// Appends that a row of a cohort must have one of these values, in whichever part.
+pub(super) fn push_common(sql: &mut Sql, alias: &str, terms: &[i64]) {
+    sql.push(alias).push(".term");
+    push_in(sql, terms);
+    sql.push(" AND ").push(alias).push(".part = 0");
+}
+
+/// Appends ` = …` or ` IN (…)`.
+pub(super) fn push_in(sql: &mut Sql, numbers: &[i64]) {
+    match numbers {
+        [one] => sql.push(" = ").bind(*one),
+        several => sql.bind_in(several.iter().map(|&number| Value::Int(number)).collect()),
+    };
+}
 
 /// `EXISTS (SELECT 1 FROM …)`. What has an offset PostgreSQL does not turn into a join: it would think that next to nothing
 /// passes all of these conditions, and sort everything that does.

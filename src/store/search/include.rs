@@ -122,12 +122,11 @@ impl Store {
             table.scope(&mut sql, "r", tenant);
             sql.push(" AND r.subject").bind_in(to.iter().map(|m| Value::Int(number(&m.reference()))).collect());
         } else {
-            sql.push(table.name)
-                .push("_term k CROSS JOIN ")
-                .push(table.name)
-                .push(" r WHERE r.row_id = k.row_id AND k.tenant = ");
-            let terms = to.iter().map(|m| Value::Int(term(&include.kind, &include.parameter, &m.reference())));
-            sql.bind(tenant.as_str()).push(" AND k.term").bind_in(terms.collect());
+            let (values, same) = if parameter.is_own() { ("_term", "row_id") } else { ("_cohort", "cohort") };
+            sql.push(table.name).push(values).push(" k CROSS JOIN ").push(table.name);
+            sql.push(&format!(" r WHERE r.{same} = k.{same} AND k.term"));
+            let terms = to.iter().map(|m| Value::Int(term(tenant, &include.kind, &include.parameter, &m.reference())));
+            sql.bind_in(terms.collect()).push(if parameter.is_own() { "" } else { " AND k.part = 0" });
         }
         self.add(&include.kind, sql, included).await
     }

@@ -18,7 +18,8 @@ impl Store {
         now: Instant,
     ) -> Result<Vec<Stored>, StoreError> {
         let conditions = self.resolve(tenant, &search.kind, &search.filters).await?;
-        let sql = Plan::of(tenant, search, &conditions, now).page();
+        let cohorts = self.cohorts(&search.kind, &conditions, &mut **tx).await?;
+        let sql = Plan::of(tenant, search, (&conditions, cohorts.as_deref()), now).page();
         if sql.values() > MOST_VALUES {
             return Err(StoreError::TooBroad { parameter: "query".to_owned(), most: MOST_VALUES });
         }

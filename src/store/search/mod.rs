@@ -1,10 +1,12 @@
 //! Search in one resource type, page by page. <https://hl7.org/fhir/R4/search.html>
 //!
-//! A search is: turn its filters into conditions on columns (`resolve`), pick the index that narrows most (`plan`), read one
+//! A search is: turn its filters into conditions on columns (`resolve`), see which cohorts have the common values among them
+//! (`cohort`), pick the index that narrows most (`plan`), read one
 //! page of it in order (`order`), starting after the last resource of the page before (`cursor`), fetch what the page refers
 //! to and what refers to the page (`include`). A page starts at a place in the order and not at a count, so resources that
 //! arrive while somebody pages are neither repeated nor push others out. What a page costs depends on the page.
 
+mod cohort;
 mod condition;
 mod cursor;
 mod filter;
@@ -108,7 +110,8 @@ impl Store {
     /// A chain leads over too much, the page would bring too much along, or the database fails.
     pub async fn search(&self, tenant: &TenantId, search: &Search) -> Result<Page, StoreError> {
         let conditions = self.resolve(tenant, &search.kind, &search.filters).await?;
-        let plan = Plan::of(tenant, search, &conditions, self.clock.now());
+        let cohorts = self.cohorts(&search.kind, &conditions, &self.readers).await?;
+        let plan = Plan::of(tenant, search, (&conditions, cohorts.as_deref()), self.clock.now());
         let mut page = if search.count == 0 { Page::default() } else { self.page(&plan, search).await? };
         let complete = search.count > 0 && search.after.is_none() && page.next.is_none();
         page.total = match (complete, search.total) {

@@ -15,16 +15,14 @@ pub(super) struct Key {
 }
 
 /// The order: as asked, else as the leading index runs, newest first; the row's number makes it total.
-pub(super) fn order(scope: &Scope<'_>, sort: &[Sort], subject: bool) -> Vec<Key> {
+pub(super) fn order(scope: &Scope<'_>, sort: &[Sort], by_cohort: bool) -> Vec<Key> {
     let mut order: Vec<Key> = sort.iter().map(|sort| key(scope, sort)).collect();
     if order.is_empty() {
-        if scope.terms_lead && !subject {
-            order.push(Key { column: scope.leading("subject"), descending: true, text: false });
-        }
-        order.push(Key { column: scope.leading("date_us"), descending: true, text: false });
+        let columns: &[&str] = if by_cohort { &["k.subject", "k.cohort", "r.date_us"] } else { &["r.date_us"] };
+        order.extend(columns.iter().map(|&column| Key { column: column.to_owned(), descending: true, text: false }));
     }
     let descending = order.last().is_some_and(|key| key.descending);
-    order.push(Key { column: scope.leading("row_id"), descending, text: false });
+    order.push(Key { column: "r.row_id".to_owned(), descending, text: false });
     order
 }
 
@@ -34,8 +32,8 @@ fn key(scope: &Scope<'_>, sort: &Sort) -> Key {
     let column = match &sort.key {
         SortKey::Column(Column::Id) => "r.id".to_owned(),
         SortKey::Column(Column::Updated) => "r.updated_us".to_owned(),
-        SortKey::Column(Column::Date) => scope.leading("date_us"),
-        SortKey::Column(Column::Subject) => scope.leading("subject"),
+        SortKey::Column(Column::Date) => "r.date_us".to_owned(),
+        SortKey::Column(Column::Subject) => "r.subject".to_owned(),
         // What has no value comes after what has one.
         SortKey::String(parameter) => format!(
             "COALESCE((SELECT {}(s.value) FROM {name}_string s WHERE s.row_id = r.row_id AND s.parameter = {}), '{}')",

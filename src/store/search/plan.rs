@@ -1,14 +1,16 @@
-//! From conditions to SQL: which index leads, which conditions are left, and the order.
+//! From conditions to SQL: what leads, which conditions are left, and the order.
 //!
-//! Three shapes. Where a token or reference parameter is given (and no id), its terms lead: `<table>_term` is read along
-//! its key and joined to the resources by row. Where only a string, quantity or further date narrows, the rows that have
-//! its values lead. Otherwise the resource table leads and the database picks one of its indexes. In all shapes a join is
-//! written `CROSS JOIN` with the leading table first, which SQLite takes as the order to join in; PostgreSQL finds it by what
-//! it knows of the tables. Conditions on further parameters are `EXISTS` probes by key.
+//! Five shapes. Where a parameter is given whose values single resources have for themselves (and no id), their rows lead.
+//! Where values are given that cohorts share, and few cohorts have all of them ([`super::cohort`]), each of those is read
+//! along its index, newest first. Where many cohorts have them and no order is asked for, the cohorts lead. Where only a
+//! string, quantity or further date narrows, the rows that have its values lead. Otherwise the resource table leads and
+//! the database picks one of its indexes. In all shapes a join is written `CROSS JOIN` with the leading table first, which
+//! SQLite takes as the order to join in; PostgreSQL finds it by what it knows of the tables. Conditions on further
+//! parameters are `EXISTS` probes by key.
 
 use sqlx::Row as _;
 
-use super::condition::{Condition, Scope, Term, Terms, groups};
+use super::condition::{Common, Condition, Scope, Terms, groups, push_common, push_in, push_terms};
 use super::cursor::Cursor;
 use super::order::{Key, order};
 use super::{Search, Sort};
@@ -24,8 +26,6 @@ pub(super) struct Plan<'a> {
     scope: Scope<'a>,
     conditions: &'a [Condition],
     lead: Lead<'a>,
-    /// The one subject searched for, if it is one.
-    subject: Option<i64>,
     order: Vec<Key>,
     count: usize,
     after: Option<&'a Cursor>,
@@ -37,14 +37,23 @@ enum Lead<'a> {
     /// The resource table, along one of its indexes.
     Resources,
     Terms(usize, &'a Terms),
+    /// All cohorts that have all common values asked for.
+    Cohorts(&'a [i64]),
+    /// Cohorts that have a common value, too many to be named.
+    Common(usize, &'a Common),
     /// The rows that have a value.
     Values(usize, &'a Condition),
 }
 
 impl<'a> Plan<'a> {
-    /// For what `search` asks of resources, its filters being `conditions`.
-    pub(super) fn of(tenant: &'a TenantId, search: &'a Search, conditions: &'a [Condition], now: Instant) -> Self {
-        let mut plan = Self::all(tenant, &search.kind, conditions, &search.sort, now);
+    /// For what `search` asks of resources, its filters being `conditions`; `cohorts` as [`super::cohort`] gives them.
+    pub(super) fn of(
+        tenant: &'a TenantId,
+        search: &'a Search,
+        (conditions, cohorts): (&'a [Condition], Option<&'a [i64]>),
+        now: Instant,
+    ) -> Self {
+        let mut plan = Self::all(tenant, &search.kind, (conditions, cohorts), &search.sort, now);
         plan.count = search.count;
         plan.after = search.after.as_ref();
         plan
@@ -54,16 +63,14 @@ impl<'a> Plan<'a> {
     pub(super) fn all(
         tenant: &'a TenantId,
         kind: &'a str,
-        conditions: &'a [Condition],
+        (conditions, cohorts): (&'a [Condition], Option<&'a [i64]>),
         sort: &[Sort],
         now: Instant,
     ) -> Self {
-        let table = Table::of(kind);
-        let subject = single_subject(conditions);
-        let lead = lead(conditions, !sort.is_empty(), subject.is_some());
-        let scope = Scope { table, tenant, now, terms_lead: matches!(lead, Lead::Terms(..)) };
-        let order = order(&scope, sort, subject.is_some());
-        Self { scope, conditions, lead, subject, order, count: 0, after: None }
+        let lead = cohorts.map_or_else(|| lead(conditions, !sort.is_empty()), Lead::Cohorts);
+        let scope = Scope { table: Table::of(kind), tenant, now };
+        let order = order(&scope, sort, matches!(lead, Lead::Common(..)));
+        Self { scope, conditions, lead, order, count: 0, after: None }
     }
 
     /// The statement that reads one page and one row more.
@@ -72,31 +79,45 @@ impl<'a> Plan<'a> {
         for key in &self.order {
             sql.push(", ").push(&key.column);
         }
-        self.push_from_where(&mut sql, self.after);
+        match self.lead {
+            Lead::Cohorts(cohorts) if cohorts.len() > 1 && self.runs_by_date() => self.push_newest(&mut sql, cohorts),
+            _ => self.push_from_where(&mut sql, self.after),
+        }
+        self.push_order(&mut sql);
+        sql
+    }
+
+    /// Whether the order is the one each cohort's index runs in.
+    fn runs_by_date(&self) -> bool {
+        self.order.len() == 2 && self.order.first().is_some_and(|key| key.column == "r.date_us")
+    }
+
+    /// The first rows of each cohort: among them are the first of all.
+    fn push_newest(&self, sql: &mut Sql, cohorts: &'a [i64]) {
+        sql.push(" FROM (");
+        for (i, cohort) in cohorts.iter().enumerate() {
+            let one = Self { lead: Lead::Cohorts(std::slice::from_ref(cohort)), order: self.order.clone(), ..*self };
+            sql.push(if i == 0 { "" } else { " UNION ALL " }).push("SELECT * FROM (SELECT r.row_id");
+            one.push_from_where(sql, self.after);
+            self.push_order(sql);
+            sql.push(if i == 0 { ") a" } else { ") b" });
+        }
+        sql.push(") k CROSS JOIN ").push(self.scope.table.name).push(" r WHERE r.row_id = k.row_id");
+    }
+
+    fn push_order(&self, sql: &mut Sql) {
         sql.push(" ORDER BY ");
         for (i, key) in self.order.iter().enumerate() {
             sql.push(if i == 0 { "" } else { ", " }).push(&key.column);
             sql.push(if key.descending { " DESC" } else { "" });
         }
         sql.push(" LIMIT ").bind(limit(self.count));
-        sql
     }
 
     /// The statement that counts.
     pub(super) fn count(&self) -> Sql {
-        let repeats = match self.lead {
-            Lead::Terms(_, terms) => terms.values.iter().any(|value| value.repeats()),
-            Lead::Resources | Lead::Values(..) => false,
-        };
-        if let Lead::Terms(_, Terms { values, .. }) = self.lead
-            && let [value] = values.as_slice()
-            && self.terms_suffice()
-        {
-            let mut sql = Sql::new(if repeats { "SELECT COUNT(DISTINCT k.row_id)" } else { "SELECT COUNT(*)" });
-            sql.push(" FROM ").push(self.scope.table.name).push("_term k WHERE ");
-            self.push_term(&mut sql, "k", *value);
-            return sql;
-        }
+        // Two identifiers of one resource with the same value in different systems are two rows.
+        let repeats = matches!(self.lead, Lead::Terms(..));
         let mut sql = Sql::new(if repeats { "SELECT COUNT(DISTINCT r.row_id)" } else { "SELECT COUNT(*)" });
         self.push_from_where(&mut sql, None);
         sql
@@ -117,15 +138,10 @@ impl<'a> Plan<'a> {
         sql.push(if per_subject { "MIN(r.row_id)" } else { "r.row_id" });
         self.push_from_where(&mut sql, None);
         if per_subject {
-            sql.push(" GROUP BY ").push(&self.scope.leading("subject"));
+            sql.push(" GROUP BY r.subject");
         }
         sql.push(" LIMIT ").bind(limit(most)).push(")");
         sql
-    }
-
-    /// Whether the leading terms alone say what matches: the search has them and at most one subject.
-    fn terms_suffice(&self) -> bool {
-        self.conditions.len() == 1 + usize::from(self.subject.is_some())
     }
 
     /// Where a row of [`Plan::page`] stands in the order.
@@ -145,14 +161,22 @@ impl<'a> Plan<'a> {
                 sql.push(self.scope.table.name).push(" r WHERE ");
                 self.scope.table.scope(sql, "r", self.scope.tenant);
             }
+            Lead::Cohorts(cohorts) => {
+                sql.push(self.scope.table.name).push(" r WHERE r.cohort");
+                push_in(sql, cohorts);
+            }
             Lead::Terms(place, terms) => {
                 done = Some(place);
-                self.push_lead(sql, &terms.values);
+                self.push_lead(sql, terms);
                 sql.push(" k CROSS JOIN ").push(self.scope.table.name).push(" r WHERE r.row_id = k.row_id");
-                if let [one] = terms.values.as_slice() {
-                    sql.push(" AND ");
-                    self.push_term(sql, "k", *one);
-                }
+            }
+            Lead::Common(place, common) => {
+                done = Some(place);
+                sql.push("(SELECT DISTINCT t.subject, t.cohort FROM ")
+                    .push(self.scope.table.name)
+                    .push("_cohort t WHERE ");
+                push_common(sql, "t", &common.terms);
+                sql.push(") k CROSS JOIN ").push(self.scope.table.name).push(" r WHERE r.cohort = k.cohort");
             }
             Lead::Values(place, condition) => {
                 done = Some(place);
@@ -163,7 +187,7 @@ impl<'a> Plan<'a> {
             }
         }
         for (place, condition) in self.conditions.iter().enumerate() {
-            if done != Some(place) {
+            if done != Some(place) && !self.is_led(condition) {
                 sql.push(" AND (");
                 self.scope.push(sql, condition);
                 sql.push(")");
@@ -174,31 +198,20 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The leading terms: the table itself for one value, for several the rows of any of them.
-    fn push_lead(&self, sql: &mut Sql, values: &[Term]) {
-        if values.len() == 1 {
-            sql.push(self.scope.table.name).push("_term");
-            return;
-        }
+    /// Whether the named cohorts are just those for which a condition holds.
+    fn is_led(&self, condition: &Condition) -> bool {
+        matches!((self.lead, condition), (Lead::Cohorts(_), Condition::Common(_) | Condition::Subject(_)))
+    }
+
+    /// The rows that have any of the leading terms.
+    fn push_lead(&self, sql: &mut Sql, terms: &Terms) {
         sql.push("(");
-        for (i, group) in groups(values).iter().enumerate() {
+        for (i, group) in groups(&terms.values).iter().enumerate() {
             sql.push(if i == 0 { "SELECT DISTINCT" } else { " UNION SELECT" });
-            sql.push(" t.subject, t.date_us, t.row_id FROM ").push(self.scope.table.name).push("_term t WHERE ");
-            self.scope.push_terms(sql, "t", group);
-            self.push_subject(sql, "t");
+            sql.push(" t.row_id FROM ").push(self.scope.table.name).push("_term t WHERE ");
+            push_terms(sql, "t", group);
         }
         sql.push(")");
-    }
-
-    fn push_term(&self, sql: &mut Sql, alias: &str, value: Term) {
-        self.scope.push_term(sql, alias, value);
-        self.push_subject(sql, alias);
-    }
-
-    fn push_subject(&self, sql: &mut Sql, alias: &str) {
-        if let Some(subject) = self.subject {
-            sql.push(" AND ").push(alias).push(".subject = ").bind(subject);
-        }
     }
 
     /// `(a, b) < (…)` where all keys run the same way, else the same written out.
@@ -235,37 +248,32 @@ fn limit(most: usize) -> i64 {
     i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1)
 }
 
-/// The one subject all resources must have, where a subject parameter has one value.
-fn single_subject(conditions: &[Condition]) -> Option<i64> {
-    conditions.iter().find_map(|condition| match condition {
-        Condition::Subject(subjects) => match subjects.as_slice() {
-            [one] => Some(*one),
-            _ => None,
-        },
-        _ => None,
-    })
-}
-
 /// The condition that narrows most, unless the resource table leads better.
-fn lead(conditions: &[Condition], sorted: bool, subject: bool) -> Lead<'_> {
+fn lead(conditions: &[Condition], sorted: bool) -> Lead<'_> {
     if conditions.iter().any(|c| matches!(c, Condition::Id(_))) {
         return Lead::Resources;
     }
-    let terms = conditions.iter().enumerate().filter_map(|(place, condition)| match condition {
+    let places = || conditions.iter().enumerate();
+    let terms = places().filter_map(|(place, condition)| match condition {
         Condition::Terms(terms) if !terms.values.is_empty() => Some((place, terms)),
         _ => None,
     });
-    let terms = terms.min_by_key(|(_, terms)| terms.rank).map(|(place, terms)| Lead::Terms(place, terms));
-    let selective = matches!(terms, Some(Lead::Terms(_, terms)) if terms.selective);
-    if let Some(terms) = terms.filter(|_| selective || subject) {
-        return terms;
+    if let Some((place, terms)) = terms.min_by_key(|(_, terms)| terms.rank) {
+        return Lead::Terms(place, terms);
     }
-    let of_subjects = conditions.iter().any(|c| matches!(c, Condition::Subject(_)));
+    if conditions.iter().any(|c| matches!(c, Condition::Subject(_))) {
+        return Lead::Resources;
+    }
     let by_value =
         |c: &Condition| matches!(c, Condition::Strings { .. } | Condition::Moments { .. } | Condition::Measures(_));
-    if let Some((place, values)) = conditions.iter().enumerate().find(|(_, c)| !of_subjects && by_value(c)) {
+    if let Some((place, values)) = places().find(|(_, c)| by_value(c)) {
         return Lead::Values(place, values);
     }
-    // A common code over all subjects in order of time: walk the dates and probe, rather than sort all that have the code.
-    terms.filter(|_| !sorted).unwrap_or(Lead::Resources)
+    let common = places().filter_map(|(place, condition)| match condition {
+        Condition::Common(common) if !common.terms.is_empty() => Some((place, common)),
+        _ => None,
+    });
+    // In order of time: walk the dates and probe, rather than sort all that have a common value.
+    let common = common.min_by_key(|(_, common)| common.rank).filter(|_| !sorted);
+    common.map_or(Lead::Resources, |(place, common)| Lead::Common(place, common))
 }

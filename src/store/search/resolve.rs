@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 
 use sqlx::Row as _;
 
-use super::condition::{Condition, Term, Terms};
+use super::condition::{Code, Common, Condition, Term, Terms};
 use super::filter::{Filter, TermMatch};
 use super::include::targets;
 use super::plan::Plan;
 use crate::capability::{Column, Parameter, ResourceRow};
 use crate::id::TenantId;
-use crate::store::table::{number, parameter as number_of, place, term};
+use crate::store::table::{number, parameter as number_of, term, term_in};
 use crate::store::{Store, StoreError};
 
 /// Most resources a chain or `_has` leads over.
@@ -45,7 +45,7 @@ impl Store {
             Filter::Updated(dates) => Condition::Updated(dates.clone()),
             Filter::Subject(subjects) => Condition::Subject(subjects.iter().map(|s| number(s)).collect()),
             Filter::Date(dates) => Condition::Date(dates.clone()),
-            Filter::Term { parameter, values } => Condition::Terms(terms(kind, row, parameter, values)),
+            Filter::Term { parameter, values } => terms(tenant, kind, row, parameter, values),
             Filter::String { parameter, values } => {
                 Condition::Strings { parameter: number_of(tenant, kind, parameter), values: values.clone() }
             }
@@ -65,10 +65,9 @@ impl Store {
                 Condition::Measures(measures)
             }
             Filter::Together { parameter, code, value } => {
-                let code = terms(kind, row, parameter, std::slice::from_ref(code));
                 let value = Box::pin(self.condition(tenant, kind, value)).await?;
-                let together = |code: &Term| vec![Condition::Together(*code, Box::new(value.clone()))];
-                Condition::Any(code.values.iter().map(together).collect())
+                let together = |code| vec![Condition::Together(code, Box::new(value.clone()))];
+                Condition::Any(codes(tenant, kind, row, (parameter, code)).into_iter().map(together).collect())
             }
             Filter::Missing { parameter, missing } => {
                 Condition::Present { bits: row.map_or(0, |row| bits(row, parameter)), present: !missing }
@@ -87,7 +86,7 @@ impl Store {
                     let ids = self.ids(tenant, target, filters, parameter).await?;
                     references.extend(ids.into_iter().map(|id| format!("{target}/{id}")));
                 }
-                refers_to(kind, row, parameter, references)
+                refers_to(tenant, kind, row, parameter, references)
             }
             Filter::Has { kind: from, parameter, filters } => {
                 Condition::Id(self.referred(tenant, kind, (from, parameter), filters).await?)
@@ -108,7 +107,8 @@ impl Store {
         parameter: &str,
     ) -> Result<Vec<String>, StoreError> {
         let conditions = self.resolve(tenant, kind, filters).await?;
-        let plan = Plan::all(tenant, kind, &conditions, &[], self.clock.now());
+        let cohorts = self.cohorts(kind, &conditions, &self.readers).await?;
+        let plan = Plan::all(tenant, kind, (&conditions, cohorts.as_deref()), &[], self.clock.now());
         let rows = self.rows(plan.ids(MOST)).await?;
         if rows.len() > MOST {
             return Err(StoreError::TooBroad { parameter: parameter.to_owned(), most: MOST });
@@ -128,7 +128,8 @@ impl Store {
             return Ok(Vec::new());
         };
         let conditions = self.resolve(tenant, from, filters).await?;
-        let plan = Plan::all(tenant, from, &conditions, &[], self.clock.now());
+        let cohorts = self.cohorts(from, &conditions, &self.readers).await?;
+        let plan = Plan::all(tenant, from, (&conditions, cohorts.as_deref()), &[], self.clock.now());
         // All that are about the same one lead to the same one.
         let per_subject = parameter.column == Some(Column::Subject);
         let found = self.stored(from, plan.whole(per_subject, MOST)).await?;
@@ -145,31 +146,67 @@ impl Store {
     }
 }
 
-/// The terms of a parameter's values; those of every parameter it stands for.
-fn terms(kind: &str, row: Option<&ResourceRow>, name: &str, values: &[TermMatch]) -> Terms {
-    let known = row.and_then(|row| row.parameter(name).map(|p| (row, p)));
-    let members: Vec<&Parameter> = known.map(|(row, p)| row.members(p)).unwrap_or_default();
-    let of_member = |name: &str, in_part: bool| {
-        let one = |value: &TermMatch| Term {
-            number: term(kind, name, &value.value),
-            place: value.system.as_ref().map(|system| place(system, 0)),
-            in_part,
-        };
-        values.iter().map(one).collect::<Vec<_>>()
+/// The parameters a parameter stands for, each with its place among those of the type.
+fn members<'a>(row: Option<&'a ResourceRow>, name: &str) -> Vec<(usize, &'a Parameter)> {
+    let Some((row, parameter)) = row.and_then(|row| Some((row, row.parameter(name)?))) else { return Vec::new() };
+    let rank = |name: &str| row.parameters.iter().position(|p| p.name == name).unwrap_or(usize::MAX);
+    row.members(parameter).into_iter().map(|member| (rank(&member.name), member)).collect()
+}
+
+/// The number a common value stands under.
+fn common_term(tenant: &TenantId, kind: &str, name: &str, value: &TermMatch) -> i64 {
+    match &value.system {
+        Some(system) => term_in(tenant, kind, name, system, &value.value),
+        None => term(tenant, kind, name, &value.value),
+    }
+}
+
+/// What the values of a parameter mean: those of every parameter it stands for.
+fn terms(tenant: &TenantId, kind: &str, row: Option<&ResourceRow>, name: &str, values: &[TermMatch]) -> Condition {
+    let own_term = |name: &str, value: &TermMatch| Term {
+        number: term(tenant, kind, name, &value.value),
+        system: value.system.as_deref().map(number),
     };
-    let values = if members.is_empty() {
-        of_member(name, false) // what stands under a name of its own, such as the identifiers in a reference
-    } else {
-        members.iter().flat_map(|member| of_member(&member.name, member.part.is_some())).collect()
+    let members = members(row, name);
+    if members.is_empty() {
+        // What stands under a name of its own, such as the identifiers in a reference.
+        return Condition::Terms(Terms { rank: 0, values: values.iter().map(|value| own_term(name, value)).collect() });
+    }
+    let mut own = Terms { rank: usize::MAX, values: Vec::new() };
+    let mut common = Common { rank: usize::MAX, terms: Vec::new() };
+    for (rank, member) in members {
+        if member.is_own() {
+            own.rank = own.rank.min(rank);
+            own.values.extend(values.iter().map(|value| own_term(&member.name, value)));
+        } else {
+            common.rank = common.rank.min(rank);
+            common.terms.extend(values.iter().map(|value| common_term(tenant, kind, &member.name, value)));
+        }
+    }
+    match (own.values.is_empty(), common.terms.is_empty()) {
+        (_, true) => Condition::Terms(own),
+        (true, false) => Condition::Common(common),
+        (false, false) => Condition::Any(vec![vec![Condition::Terms(own)], vec![Condition::Common(common)]]),
+    }
+}
+
+/// A code another value must be beside, under every parameter that stands for; none of those holds values of single resources.
+fn codes(tenant: &TenantId, kind: &str, row: Option<&ResourceRow>, (name, value): (&str, &TermMatch)) -> Vec<Code> {
+    let code = |(_, member): (usize, &Parameter)| Code {
+        term: common_term(tenant, kind, &member.name, value),
+        in_part: member.part.is_some(),
     };
-    let rank = |name: &str| row.and_then(|row| row.parameters.iter().position(|p| p.name == name));
-    let rank = if members.is_empty() { Some(0) } else { members.iter().filter_map(|m| rank(&m.name)).min() };
-    let selective = members.is_empty() || members.iter().all(|member| member.selective);
-    Terms { rank: rank.unwrap_or(usize::MAX), selective, values }
+    members(row, name).into_iter().map(code).collect()
 }
 
 /// What refers to one of `references`.
-fn refers_to(kind: &str, row: Option<&ResourceRow>, name: &str, references: Vec<String>) -> Condition {
+fn refers_to(
+    tenant: &TenantId,
+    kind: &str,
+    row: Option<&ResourceRow>,
+    name: &str,
+    references: Vec<String>,
+) -> Condition {
     if references.is_empty() {
         return Condition::Any(Vec::new());
     }
@@ -177,7 +214,7 @@ fn refers_to(kind: &str, row: Option<&ResourceRow>, name: &str, references: Vec<
         return Condition::Subject(references.iter().map(|r| number(r)).collect());
     }
     let values: Vec<TermMatch> = references.into_iter().map(TermMatch::of).collect();
-    Condition::Terms(terms(kind, row, name, &values))
+    terms(tenant, kind, row, name, &values)
 }
 
 /// The bits that say whether a resource has values of a parameter, or of any it stands for.

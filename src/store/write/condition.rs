@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use sqlx::Row as _;
 
 use super::Writing;
-use crate::capability::Capability;
+use crate::capability::{Capability, Parameter};
 use crate::fhir::Element;
 use crate::id::{ResourceId, TenantId, resource_id};
 use crate::store::StoreError;
 use crate::store::index::Index;
 use crate::store::search::{Filter, Search, TermMatch};
 use crate::store::sql::{Sql, Value};
-use crate::store::table::{PARTS, Table, number, place, term};
+use crate::store::table::{Table, number, term};
 use crate::time::Instant;
 
 /// Terms in one look-up.
@@ -53,11 +53,6 @@ pub struct Known {
     pub updated: Instant,
 }
 
-/// Whether what stands beside a term is of this system, whichever repetition the value is in.
-fn is_of(place_of_term: i64, system: &str) -> bool {
-    place_of_term & !PARTS == place(system, 0)
-}
-
 impl Found {
     fn add(&mut self, known: Known) {
         *self = match self {
@@ -89,11 +84,11 @@ impl Condition {
         self.search.filters.iter().all(|filter| match filter {
             Filter::Id(ids) => ids.iter().any(|one| one == id),
             Filter::Subject(subjects) => subjects.iter().any(|subject| number(subject) == index.subject),
-            Filter::Term { parameter, values } => values.iter().any(|value| {
-                let wanted = term(kind, parameter, &value.value);
-                let fits = |system| value.system.as_ref().is_none_or(|s| is_of(system, s));
-                index.terms.iter().any(|&(term, system)| term == wanted && fits(system))
-            }),
+            Filter::Term { parameter, values } => {
+                let has =
+                    |value: &TermMatch| index.has(tenant, kind, parameter, (value.system.as_deref(), &value.value));
+                values.iter().any(has)
+            }
             _ => false,
         })
     }
@@ -104,7 +99,7 @@ impl Condition {
         let rank = |name: &str| row.parameters.iter().position(|p| p.name == name);
         let selective = self.search.filters.iter().filter_map(|filter| match filter {
             Filter::Term { parameter, values } => match values.as_slice() {
-                [one] if row.parameter(parameter).is_some_and(|p| p.selective) => Some((parameter.as_str(), one)),
+                [one] if row.parameter(parameter).is_some_and(Parameter::is_own) => Some((parameter.as_str(), one)),
                 _ => None,
             },
             _ => None,
@@ -125,7 +120,7 @@ impl Writing {
         for (place, condition) in conditions.iter().enumerate() {
             let Search { kind, filters, .. } = &condition.search;
             if let Some((parameter, value)) = condition.selective(&capability).filter(|_| filters.len() == 1) {
-                let term = term(kind, parameter, &value.value);
+                let term = term(&self.tenant, kind, parameter, &value.value);
                 by_term.entry(kind).or_default().entry(term).or_default().push((place, value));
                 continue;
             }
@@ -148,14 +143,13 @@ impl Writing {
         let mut rows: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         for piece in values.chunks(TERMS) {
             let mut sql = Sql::default();
-            let tenant = sql.hold(self.tenant.as_str());
             sql.bind_each(piece.iter().map(|&term| Value::Int(term)).collect(), |sql, term| {
-                sql.push("SELECT k.term, k.system, k.row_id FROM ").push(table.name).push("_term k WHERE k.tenant = ");
-                sql.again(tenant).push(" AND k.term = ").bind(term);
+                sql.push("SELECT k.term, k.system, k.row_id FROM ").push(table.name);
+                sql.push("_term k WHERE k.term = ").bind(term);
             });
             for row in sql.query().fetch_all(&mut *self.tx).await? {
                 let (term, system): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-                let fits = |value: &TermMatch| value.system.as_ref().is_none_or(|s| is_of(system, s));
+                let fits = |value: &TermMatch| value.system.as_ref().is_none_or(|s| number(s) == system);
                 let places = terms.get(&term).into_iter().flatten().filter(|(_, value)| fits(value));
                 rows.entry(row.try_get(2)?).or_default().extend(places.map(|(place, _)| *place));
             }

@@ -326,18 +326,19 @@ async fn what_narrows_leads() {
         (of("DocumentReference", vec![string("description", How::Exact, "x")]), "document_reference_string_value"),
         (of("Observation", vec![fast()]), "observation_quantity_value"),
         (newest(of("Observation", vec![fast(), term("code", None, "8867-4")])), "observation_quantity_value"),
-        (of("Observation", vec![fast(), term("code", None, "8867-4"), subject("p2")]), TERMS),
+        (of("Observation", vec![fast(), term("code", None, "8867-4"), subject("p2")]), COHORT),
         (of("Observation", vec![fast(), subject("p2")]), "observation_subject"),
-        (of("Observation", vec![term("component-code", None, "8480-6"), together, subject("p2")]), TERMS),
+        (of("Observation", vec![term("component-code", None, "8480-6"), together, subject("p2")]), COHORT),
         (of("Observation", vec![term("has-member", None, "Observation/x1")]), TERMS),
-        (of("Observation", vec![term("_tag", None, "x")]), TERMS),
-        (of("Observation", vec![term("_profile", None, "http://x"), subject("p2")]), TERMS),
+        (of("Observation", vec![term("_tag", None, "x")]), COHORT),
+        (of("Observation", vec![term("_profile", None, "http://x"), subject("p2")]), COHORT),
         (of("Condition", vec![term("evidence-detail", None, "Observation/x1")]), TERMS),
-        (of("Encounter", vec![term("location", None, "Location/x1"), subject("p2")]), TERMS),
+        (of("Encounter", vec![term("location", None, "Location/x1"), subject("p2")]), "other_resource_in_cohort"),
     ] {
         let conditions = store.resolve(&tenant("a"), &query.kind, &query.filters).await.unwrap();
         let tenant = tenant("a");
-        let plan = Plan::of(&tenant, &query, &conditions, store.clock.now());
+        let cohorts = store.cohorts(&query.kind, &conditions, &store.readers).await.unwrap();
+        let plan = Plan::of(&tenant, &query, (&conditions, cohorts.as_deref()), store.clock.now());
         for sql in [plan.page(), plan.count(), plan.ids(9)] {
             let lines = explain(&store, sql).await;
             let index = match (index, store.is_shared()) {
