@@ -11,7 +11,7 @@ use crate::store::table::Table;
 use crate::store::{Store, StoreError};
 
 /// Most cohorts that are read one by one.
-const MOST: usize = 32;
+const MOST: usize = 64;
 
 /// Not the number of a cohort.
 const NOBODY: i64 = i64::MIN;

@@ -14,12 +14,11 @@ pub(super) struct Key {
     pub(super) text: bool,
 }
 
-/// The order: as asked, else as the leading index runs, newest first; the row's number makes it total.
-pub(super) fn order(scope: &Scope<'_>, sort: &[Sort], by_cohort: bool) -> Vec<Key> {
+/// The order: as asked, else newest first; the row's number makes it total.
+pub(super) fn order(scope: &Scope<'_>, sort: &[Sort]) -> Vec<Key> {
     let mut order: Vec<Key> = sort.iter().map(|sort| key(scope, sort)).collect();
     if order.is_empty() {
-        let columns: &[&str] = if by_cohort { &["k.subject", "k.cohort", "r.date_us"] } else { &["r.date_us"] };
-        order.extend(columns.iter().map(|&column| Key { column: column.to_owned(), descending: true, text: false }));
+        order.push(Key { column: "r.date_us".to_owned(), descending: true, text: false });
     }
     let descending = order.last().is_some_and(|key| key.descending);
     order.push(Key { column: "r.row_id".to_owned(), descending, text: false });

@@ -1,16 +1,15 @@
 //! From conditions to SQL: what leads, which conditions are left, and the order.
 //!
-//! Five shapes. Where a parameter is given whose values single resources have for themselves (and no id), their rows lead.
+//! Four shapes. Where a parameter is given whose values single resources have for themselves (and no id), their rows lead.
 //! Where values are given that cohorts share, and few cohorts have all of them ([`super::cohort`]), each of those is read
-//! along its index, newest first. Where many cohorts have them and no order is asked for, the cohorts lead. Where only a
-//! string, quantity or further date narrows, the rows that have its values lead. Otherwise the resource table leads and
-//! the database picks one of its indexes. In all shapes a join is written `CROSS JOIN` with the leading table first, which
-//! SQLite takes as the order to join in; PostgreSQL finds it by what it knows of the tables. Conditions on further
-//! parameters are `EXISTS` probes by key.
+//! along its index, newest first. Where only a string, quantity or further date narrows, the rows that have its values lead.
+//! Otherwise the resource table leads and the database picks one of its indexes: what many cohorts have is soon met in the
+//! order of time. In all shapes a join is written `CROSS JOIN` with the leading table first, which SQLite takes as the order
+//! to join in; PostgreSQL finds it by what it knows of the tables. Conditions on further parameters are `EXISTS` probes by key.
 
 use sqlx::Row as _;
 
-use super::condition::{Common, Condition, Scope, Terms, groups, push_common, push_in, push_terms};
+use super::condition::{Condition, Scope, Terms, groups, push_in, push_terms};
 use super::cursor::Cursor;
 use super::order::{Key, order};
 use super::{Search, Sort};
@@ -39,8 +38,6 @@ enum Lead<'a> {
     Terms(usize, &'a Terms),
     /// All cohorts that have all common values asked for.
     Cohorts(&'a [i64]),
-    /// Cohorts that have a common value, too many to be named.
-    Common(usize, &'a Common),
     /// The rows that have a value.
     Values(usize, &'a Condition),
 }
@@ -67,9 +64,9 @@ impl<'a> Plan<'a> {
         sort: &[Sort],
         now: Instant,
     ) -> Self {
-        let lead = cohorts.map_or_else(|| lead(conditions, !sort.is_empty()), Lead::Cohorts);
+        let lead = cohorts.map_or_else(|| lead(conditions), Lead::Cohorts);
         let scope = Scope { table: Table::of(kind), tenant, now };
-        let order = order(&scope, sort, matches!(lead, Lead::Common(..)));
+        let order = order(&scope, sort);
         Self { scope, conditions, lead, order, count: 0, after: None }
     }
 
@@ -92,16 +89,18 @@ impl<'a> Plan<'a> {
         self.order.len() == 2 && self.order.first().is_some_and(|key| key.column == "r.date_us")
     }
 
-    /// The first rows of each cohort: among them are the first of all.
+    /// The first of the first rows of each cohort.
     fn push_newest(&self, sql: &mut Sql, cohorts: &'a [i64]) {
-        sql.push(" FROM (");
+        sql.push(" FROM (SELECT r.row_id FROM (");
         for (i, cohort) in cohorts.iter().enumerate() {
             let one = Self { lead: Lead::Cohorts(std::slice::from_ref(cohort)), order: self.order.clone(), ..*self };
-            sql.push(if i == 0 { "" } else { " UNION ALL " }).push("SELECT * FROM (SELECT r.row_id");
+            sql.push(if i == 0 { "" } else { " UNION ALL " }).push("SELECT * FROM (SELECT r.row_id, r.date_us");
             one.push_from_where(sql, self.after);
             self.push_order(sql);
-            sql.push(if i == 0 { ") a" } else { ") b" });
+            sql.push(") r");
         }
+        sql.push(") r");
+        self.push_order(sql);
         sql.push(") k CROSS JOIN ").push(self.scope.table.name).push(" r WHERE r.row_id = k.row_id");
     }
 
@@ -169,14 +168,6 @@ impl<'a> Plan<'a> {
                 done = Some(place);
                 self.push_lead(sql, terms);
                 sql.push(" k CROSS JOIN ").push(self.scope.table.name).push(" r WHERE r.row_id = k.row_id");
-            }
-            Lead::Common(place, common) => {
-                done = Some(place);
-                sql.push("(SELECT DISTINCT t.subject, t.cohort FROM ")
-                    .push(self.scope.table.name)
-                    .push("_cohort t WHERE ");
-                push_common(sql, "t", &common.terms);
-                sql.push(") k CROSS JOIN ").push(self.scope.table.name).push(" r WHERE r.cohort = k.cohort");
             }
             Lead::Values(place, condition) => {
                 done = Some(place);
@@ -249,7 +240,7 @@ fn limit(most: usize) -> i64 {
 }
 
 /// The condition that narrows most, unless the resource table leads better.
-fn lead(conditions: &[Condition], sorted: bool) -> Lead<'_> {
+fn lead(conditions: &[Condition]) -> Lead<'_> {
     if conditions.iter().any(|c| matches!(c, Condition::Id(_))) {
         return Lead::Resources;
     }
@@ -269,11 +260,5 @@ fn lead(conditions: &[Condition], sorted: bool) -> Lead<'_> {
     if let Some((place, values)) = places().find(|(_, c)| by_value(c)) {
         return Lead::Values(place, values);
     }
-    let common = places().filter_map(|(place, condition)| match condition {
-        Condition::Common(common) if !common.terms.is_empty() => Some((place, common)),
-        _ => None,
-    });
-    // In order of time: walk the dates and probe, rather than sort all that have a common value.
-    let common = common.min_by_key(|(_, common)| common.rank).filter(|_| !sorted);
-    common.map_or(Lead::Resources, |(place, common)| Lead::Common(place, common))
+    Lead::Resources
 }

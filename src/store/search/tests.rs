@@ -225,7 +225,8 @@ async fn date_prefixes_mean_the_same_in_sql_and_in_rust() {
 #[tokio::test]
 async fn frequent_searches_are_range_scans() {
     let (_directory, store) = seeded().await;
-    if store.is_shared() {
+    let many = store.is_shared();
+    if many {
         plenty(&store).await;
     }
     let newest = || vec![Sort { key: SortKey::Column(Column::Date), descending: true }];
@@ -238,8 +239,9 @@ async fn frequent_searches_are_range_scans() {
         (search(vec![subject("p0")]), "observation_subject"),
         (Search { sort: newest(), ..search(vec![subject("p0"), date("lt2026-03-01")]) }, "observation_subject"),
         (search(vec![]), "observation_date"),
-        (Search { sort: newest(), ..search(vec![loinc()]) }, "observation_date"),
-        (search(vec![loinc()]), COHORT),
+        // Where there are many cohorts the dates are walked instead.
+        (Search { sort: newest(), ..search(vec![loinc()]) }, if many { "observation_date" } else { COHORT }),
+        (search(vec![loinc()]), if many { "observation_date" } else { COHORT }),
         (search(vec![term("identifier", None, "m-o01")]), TERMS),
         (Search { kind: "Provenance".to_owned(), ..search(vec![term("target", None, "Observation/o01")]) }, TERMS),
         (
@@ -258,7 +260,8 @@ async fn frequent_searches_are_range_scans() {
             let cohorts = store.cohorts(&query.kind, &conditions, &store.readers).await.unwrap();
             let plan = Plan::of(&tenant, &query, (&conditions, cohorts.as_deref()), store.clock.now());
             let lines = explain(&store, plan.page()).await;
-            let few = index == "observation_id" || index == TERMS; // a handful is sorted
+            // A handful is sorted, and so are the first of each of several cohorts.
+            let few = index == "observation_id" || index == TERMS || cohorts.is_some_and(|named| named.len() > 1);
             let (found, lead, avoided) = if store.is_shared() {
                 // How far back to look is one look-up before the plan itself.
                 let scan = lines.iter().find(|line| line.contains("Scan") && !line.contains("observation_long"));
@@ -286,11 +289,12 @@ const TERMS: &str = "terms";
 /// The index of the resources of a cohort.
 const COHORT: &str = "observation_in_cohort";
 
-/// So much that PostgreSQL, which knows how much there is, does not rather read all of it.
+/// So much, half of it of one patient, that PostgreSQL, which knows how much there is, does not rather read and sort all of it.
 async fn plenty(store: &crate::store::Store) {
-    let minute = |i: i64| crate::time::Instant(1_700_000_000_000_000 + i * 60_000_000).to_fhir();
+    let minute = |i: i64| crate::time::Instant(1_768_000_000_000_000 + i * 60_000_000).to_fhir();
     for round in 0..10 {
-        let one = |i: i64| observation(&format!("m{i}"), &format!("p{}", i % 40), &minute(i), "60");
+        let who = |i: i64| format!("p{}", if i % 2 == 0 { 0 } else { i % 200 });
+        let one = |i: i64| observation(&format!("m{i}"), &who(i), &minute(i), "60");
         let observations = (round * 400..(round + 1) * 400).map(one).collect();
         store.put(&tenant("a"), observations).await.unwrap();
     }
