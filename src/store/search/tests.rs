@@ -267,7 +267,7 @@ async fn frequent_searches_are_range_scans() {
                 let scan = lines.iter().find(|line| line.contains("Scan") && !line.contains("observation_long"));
                 (scan.unwrap(), "Index", ["Sort", "Seq Scan"])
             } else {
-                (&lines[0], "SEARCH", ["TEMP B-TREE", "SCAN "])
+                (lines.iter().find(|line| line.contains("SEARCH")).unwrap(), "SEARCH", ["TEMP B-TREE", "SCAN "])
             };
             let index = if index != TERMS {
                 index
