@@ -25,6 +25,11 @@ pub const END: i64 = 253_402_300_800_000_000;
 pub struct InvalidDate;
 
 impl Span {
+    /// How long it is, in microseconds.
+    pub fn length(self) -> i64 {
+        self.until.saturating_sub(self.from)
+    }
+
     /// The span of a FHIR `date`, `dateTime` or `instant`; a time without a zone is UTC.
     ///
     /// # Errors

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{Any, Row as _, Transaction};
 
 use super::body::Bodies;
-use super::date::Span;
 use super::index::{self, Index};
 use super::retract;
 use super::sql::{Sql, Value, pieces, rows_at_once};
@@ -334,14 +333,14 @@ pub(in crate::store) async fn insert(
     for piece in pieces(prepared, rows_at_once(tx)) {
         let mut sql = Sql::new("INSERT INTO ");
         sql.push(table.name).push(if table.shared { " (kind, tenant, " } else { " (tenant, " });
-        sql.push("updated_us, origin, version, id, subject, date_us, until_us, present, cohort, tail) VALUES ");
+        sql.push("updated_us, origin, version, id, subject, date_us, span_us, present, cohort, tail) VALUES ");
         let mut shared = if table.shared { vec![Value::from(table.kind)] } else { Vec::new() };
         shared.extend([tenant.as_str().into(), now.into(), origin.number().into()]);
         sql.bind_rows(
             &shared,
             piece.iter().map(|one| {
-                let Span { from, until } = one.index.date;
-                let index = [one.index.subject, from, until, one.index.present, one.index.cohort].map(Value::Int);
+                let Index { subject, date, present, cohort, .. } = one.index;
+                let index = [subject, date.from, date.length(), present, cohort].map(Value::Int);
                 let id = [Value::Int(one.version), Value::from(one.id.as_str())];
                 id.into_iter().chain(index).chain([Value::from(bodies.encode(table.name, &one.tail))]).collect()
             }),
@@ -376,7 +375,7 @@ pub(in crate::store) async fn replace(
     update.push(", origin = ").bind(origin.number());
     update.push(", subject = ").bind(one.index.subject);
     update.push(", date_us = ").bind(one.index.date.from);
-    update.push(", until_us = ").bind(one.index.date.until);
+    update.push(", span_us = ").bind(one.index.date.length());
     update.push(", present = ").bind(one.index.present);
     update.push(", cohort = ").bind(one.index.cohort);
     update.push(", tail = ").bind(store.bodies.encode(table.name, &one.tail));

@@ -33,6 +33,13 @@ impl<'a> Table<'a> {
         Self { kind, name, shared }
     }
 
+    /// Appends what the rows of this type share where something else tells the tenant.
+    pub(in crate::store) fn scope_kind(&self, sql: &mut Sql, alias: &str) {
+        if self.shared {
+            sql.push(alias).push(".kind = ").bind(self.kind).push(" AND ");
+        }
+    }
+
     /// Appends `alias.tenant = $n` and what else the rows of this type share.
     pub(in crate::store) fn scope(&self, sql: &mut Sql, alias: &str, tenant: &TenantId) {
         sql.push(alias).push(".tenant = ").bind(tenant.as_str());
@@ -74,9 +81,19 @@ pub(in crate::store) fn measure(tenant: &TenantId, kind: &str, parameter: &str, 
     hash(&[tenant.as_str(), kind, parameter, system, code, unit])
 }
 
-/// The number of a system URI or a reference; 0 for none.
+/// The number of what resources are about, for a tenant of its own; never 0, which is nothing.
+pub(in crate::store) fn subject(tenant: &TenantId, reference: &str) -> i64 {
+    hash(&[tenant.as_str(), reference])
+}
+
+/// The number of a system, four bytes of it: it tells apart only what has the same code. 0 for none.
+pub(in crate::store) fn system(uri: &str) -> i64 {
+    if uri.is_empty() { 0 } else { hash(&[uri]) >> 32 }
+}
+
+/// The number of a text.
 pub(in crate::store) fn number(text: &str) -> i64 {
-    if text.is_empty() { 0 } else { hash(&[text]) }
+    hash(&[text])
 }
 
 /// First 64 bits of SHA-256. Two values that share a number would share results: with a million values, one chance in 37 million.

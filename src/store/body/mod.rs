@@ -31,6 +31,9 @@ const COMPRESSED: u8 = 1;
 /// What every frame of zstd starts with and need not be stored.
 const MAGIC: [u8; 4] = zstd_safe::MAGICNUMBER.to_le_bytes();
 
+/// The longest a frame's header is, without the magic number.
+const HEADER: usize = 14;
+
 /// Shorter tails stay as they are.
 const SHORTEST: usize = 64;
 
@@ -55,7 +58,9 @@ struct Known {
 struct Progress {
     /// What is written with.
     newest: Option<Arc<Dictionary>>,
-    /// Tails this process has written since then.
+    /// How many there are.
+    count: u32,
+    /// Tails this process has written since it had the newest.
     written: u64,
     /// Whether somebody is making another.
     is_training: bool,
@@ -98,7 +103,9 @@ impl Bodies {
         database: impl sqlx::Executor<'_, Database = Any>,
     ) -> Result<(), StoreError> {
         for row in rows {
-            let number = frame(row.try_get(column)?).and_then(|frame| zstd_safe::get_dict_id_from_frame(&frame));
+            let stored: &[u8] = row.try_get(column)?;
+            let head = frame(stored.get(..HEADER).unwrap_or(stored));
+            let number = head.and_then(|head| zstd_safe::get_dict_id_from_frame(&head));
             if number.is_some_and(|number| self.known(number.get()).is_none()) {
                 return self.load(database).await;
             }
@@ -125,7 +132,8 @@ impl Bodies {
         let dictionary = Arc::clone(known.by_number.entry(dictionary.number).or_insert_with(|| Arc::new(dictionary)));
         let Some(progress) = known.tables.get_mut(table) else { return };
         if progress.newest.as_ref().is_none_or(|newest| newest.number < dictionary.number) {
-            *progress = Progress { newest: Some(dictionary), ..Progress::default() };
+            let count = progress.count + 1;
+            *progress = Progress { newest: Some(dictionary), count, ..Progress::default() };
         }
     }
 

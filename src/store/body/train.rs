@@ -1,7 +1,7 @@
 //! Making dictionaries of what is stored, while it is being used.
 //!
 //! A dictionary holds pieces of the resources it was made of. So there is none for types that hold who somebody is, and those
-//! of measurements are made of more than a thousand.
+//! of measurements are made of hundreds.
 
 use std::sync::PoisonError;
 
@@ -14,11 +14,13 @@ use crate::store::{Store, StoreError};
 /// Tables that are many and hold no names.
 pub(super) const TABLES: [&str; 3] = ["observation", "provenance", "document_reference"];
 
-/// Tails that are written before the first dictionary is made.
-const FIRST: u64 = 1_000;
+/// Tails that are written before the first dictionary is made, and how many times as many before each further one: the more
+/// there are, the better they tell what is common to them.
+const FIRST: u64 = 500;
+const TIMES: u64 = 64;
 
-/// Tails that are written before another is made, as what devices send and clients write may have become another.
-const AGAIN: u64 = 1_000_000;
+/// Most of them: what devices send and clients write may have become another.
+const MOST: u64 = 2_000_000;
 
 /// Tails one is made of, at most, and the longest of them: long ones are series, which have little in common.
 const SAMPLES: i64 = 2_000;
@@ -29,7 +31,7 @@ impl Bodies {
     fn due(&self) -> Vec<&'static str> {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let is_due = known.tables.iter_mut().filter_map(|(table, progress)| {
-            let due = progress.written >= if progress.newest.is_some() { AGAIN } else { FIRST };
+            let due = FIRST.saturating_mul(TIMES.saturating_pow(progress.count)).min(MOST) <= progress.written;
             (due && !std::mem::replace(&mut progress.is_training, true)).then_some(*table)
         });
         is_due.collect()

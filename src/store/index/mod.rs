@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 
 use super::date::Span;
 use super::series::Series;
-use super::table::{NO_DATE, cohort, measure, number, parameter as number_of, term, term_in};
+use super::table::{
+    NO_DATE, cohort, measure, number, parameter as number_of, subject, system as number_of_system, term, term_in,
+};
 use super::text::normalize;
 use crate::capability::{Column, Parameter, ParameterType, ResourceRow};
 use crate::fhir::{Element, read};
@@ -104,7 +106,7 @@ impl Index {
     fn set_subject(&mut self, tenant: &TenantId, row: &ResourceRow, parameter: &Parameter, element: &Element) -> bool {
         let reference = value::reference(element).filter(|r| parameter.leads_to(r));
         if let Some(reference) = &reference {
-            self.subject = number(reference);
+            self.subject = subject(tenant, reference);
         }
         reference.is_some() | self.add_identifier(tenant, row, parameter, element)
     }
@@ -130,7 +132,7 @@ impl Index {
                 value::tokens(element, &mut |system, code| {
                     let any = term(tenant, kind, name, code);
                     if parameter.is_own() {
-                        self.terms.push((any, number(system)));
+                        self.terms.push((any, number_of_system(system)));
                     } else {
                         self.add_common(any, part);
                         self.add_common(term_in(tenant, kind, name, system, code), part);
@@ -138,7 +140,7 @@ impl Index {
                 });
                 if parameter.is_identifier() {
                     value::typed_identifier(element, &mut |system, code| {
-                        self.terms.push((term(tenant, kind, OF_TYPE, code), number(system)));
+                        self.terms.push((term(tenant, kind, OF_TYPE, code), number_of_system(system)));
                     });
                 }
                 if parameter.text {
@@ -210,7 +212,7 @@ impl Index {
     ) -> bool {
         let any = term(tenant, kind, parameter, value);
         let common = system.map_or(any, |system| term_in(tenant, kind, parameter, system, value));
-        let is_own = |&(own, of): &(i64, i64)| own == any && system.is_none_or(|system| of == number(system));
+        let is_own = |&(own, of): &(i64, i64)| own == any && system.is_none_or(|system| of == number_of_system(system));
         self.terms.iter().any(is_own) || self.common.contains(&(common, 0))
     }
 
@@ -226,7 +228,7 @@ impl Index {
         let before = self.terms.len();
         for identifier in read::elements(element, "identifier") {
             value::tokens(identifier, &mut |system, value| {
-                self.terms.push((term(tenant, &row.resource, &name, value), number(system)));
+                self.terms.push((term(tenant, &row.resource, &name, value), number_of_system(system)));
             });
         }
         self.terms.len() > before
@@ -285,7 +287,7 @@ mod tests {
             "valueQuantity":{"value":60.5,"unit":"bpm","system":"http://unitsofmeasure.org","code":"/min"},
             "component":[{"code":{"text":"none"}},{"code":{"coding":[{"system":"s:x","code":"c"}]},"valueQuantity":{"value":2}}]}"#,
         );
-        assert_eq!(index.subject, number("Patient/p"));
+        assert_eq!(index.subject, subject(&tenant("a"), "Patient/p"));
         assert_eq!(index.date.until, END);
         let tenant = tenant("a");
         let term = |p, v| term(&tenant, "Observation", p, v);

@@ -62,7 +62,9 @@ impl Store {
 
     async fn rebuild(&self, tx: &mut Transaction<'_, Any>) -> Result<usize, StoreError> {
         self.bodies.load(&mut **tx).await?;
-        execute(tx, Sql::new("DELETE FROM quantity_unit")).await?;
+        for table in ["quantity_unit", "observation_series"] {
+            execute(tx, Sql::new(&format!("DELETE FROM {table}"))).await?;
+        }
         for (values, kinds) in VALUES {
             for kind in kinds {
                 let mut sql = Sql::new("DELETE FROM ");
@@ -99,7 +101,7 @@ impl Store {
             let index = Index::of(&tenant, self.capability.resource(&kind), &whole(&kind, &self.bodies.decode(tail)?)?);
             let mut sql = Sql::new("UPDATE ");
             sql.push(table.name).push(" SET subject = ").bind(index.subject);
-            sql.push(", date_us = ").bind(index.date.from).push(", until_us = ").bind(index.date.until);
+            sql.push(", date_us = ").bind(index.date.from).push(", span_us = ").bind(index.date.length());
             sql.push(", present = ").bind(index.present).push(", cohort = ").bind(index.cohort);
             sql.push(" WHERE row_id = ").bind(row_id);
             execute(tx, sql).await?;

@@ -115,7 +115,7 @@ impl Scope<'_> {
                 push_span(
                     sql,
                     date.at(self.now),
-                    ["r.date_us", "r.until_us"],
+                    ["r.date_us", "(r.date_us + r.span_us)"],
                     Some(&|sql: &mut Sql| self.push_longest(sql)),
                 );
             }),
@@ -205,9 +205,9 @@ impl Scope<'_> {
 
     /// The longest span of the type: how far before a time something that reaches into it may start.
     fn push_longest(&self, sql: &mut Sql) {
-        sql.push("COALESCE((SELECT MAX(l.until_us - l.date_us) FROM ").push(self.table.name).push(" l WHERE ");
+        sql.push("COALESCE((SELECT MAX(l.span_us) FROM ").push(self.table.name).push(" l WHERE ");
         self.table.scope(sql, "l", self.tenant);
-        sql.push(&format!(" AND l.until_us - l.date_us > {LONG_US}), {LONG_US})"));
+        sql.push(&format!(" AND l.span_us > {LONG_US}), {LONG_US})"));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::id::TenantId;
 use crate::store::index::normalize_reference;
 use crate::store::read::Stored;
 use crate::store::sql::{Sql, Value};
-use crate::store::table::{Table, number, term};
+use crate::store::table::{Table, subject, term};
 use crate::store::{Store, StoreError};
 
 /// Ids per statement.
@@ -119,8 +119,9 @@ impl Store {
         let mut sql = Sql::new("SELECT r.id, r.version, r.updated_us, r.tail FROM ");
         if parameter.column == Some(Column::Subject) {
             sql.push(table.name).push(" r WHERE ");
-            table.scope(&mut sql, "r", tenant);
-            sql.push(" AND r.subject").bind_in(to.iter().map(|m| Value::Int(number(&m.reference()))).collect());
+            table.scope_kind(&mut sql, "r");
+            let subjects = to.iter().map(|m| Value::Int(subject(tenant, &m.reference())));
+            sql.push("r.subject").bind_in(subjects.collect());
         } else {
             let (values, same) = if parameter.is_own() { ("_term", "row_id") } else { ("_cohort", "cohort") };
             sql.push(table.name).push(values).push(" k CROSS JOIN ").push(table.name);

@@ -156,6 +156,12 @@ impl<'a> Plan<'a> {
         sql.push(" FROM ");
         let mut done = None;
         match self.lead {
+            // The number of a subject is the tenant's as well.
+            Lead::Resources if self.conditions.iter().any(|c| matches!(c, Condition::Subject(_))) => {
+                sql.push(self.scope.table.name).push(" r WHERE ");
+                self.scope.table.scope_kind(sql, "r");
+                sql.push("1 = 1");
+            }
             Lead::Resources => {
                 sql.push(self.scope.table.name).push(" r WHERE ");
                 self.scope.table.scope(sql, "r", self.scope.tenant);

@@ -13,7 +13,7 @@ use super::include::targets;
 use super::plan::Plan;
 use crate::capability::{Column, Parameter, ResourceRow};
 use crate::id::TenantId;
-use crate::store::table::{number, parameter as number_of, term, term_in};
+use crate::store::table::{parameter as number_of, subject, system, term, term_in};
 use crate::store::{Store, StoreError};
 
 /// Most resources a chain or `_has` leads over.
@@ -43,7 +43,7 @@ impl Store {
         Ok(match filter {
             Filter::Id(ids) => Condition::Id(ids.clone()),
             Filter::Updated(dates) => Condition::Updated(dates.clone()),
-            Filter::Subject(subjects) => Condition::Subject(subjects.iter().map(|s| number(s)).collect()),
+            Filter::Subject(subjects) => Condition::Subject(subjects.iter().map(|s| subject(tenant, s)).collect()),
             Filter::Date(dates) => Condition::Date(dates.clone()),
             Filter::Term { parameter, values } => terms(tenant, kind, row, parameter, values),
             Filter::String { parameter, values } => {
@@ -156,7 +156,7 @@ fn members<'a>(row: Option<&'a ResourceRow>, name: &str) -> Vec<(usize, &'a Para
 /// The number a common value stands under.
 fn common_term(tenant: &TenantId, kind: &str, name: &str, value: &TermMatch) -> i64 {
     match &value.system {
-        Some(system) => term_in(tenant, kind, name, system, &value.value),
+        Some(of) => term_in(tenant, kind, name, of, &value.value),
         None => term(tenant, kind, name, &value.value),
     }
 }
@@ -165,7 +165,7 @@ fn common_term(tenant: &TenantId, kind: &str, name: &str, value: &TermMatch) -> 
 fn terms(tenant: &TenantId, kind: &str, row: Option<&ResourceRow>, name: &str, values: &[TermMatch]) -> Condition {
     let own_term = |name: &str, value: &TermMatch| Term {
         number: term(tenant, kind, name, &value.value),
-        system: value.system.as_deref().map(number),
+        system: value.system.as_deref().map(system),
     };
     let members = members(row, name);
     if members.is_empty() {
@@ -211,7 +211,7 @@ fn refers_to(
         return Condition::Any(Vec::new());
     }
     if row.and_then(|row| row.parameter(name)).is_some_and(|p| p.column == Some(Column::Subject)) {
-        return Condition::Subject(references.iter().map(|r| number(r)).collect());
+        return Condition::Subject(references.iter().map(|r| subject(tenant, r)).collect());
     }
     let values: Vec<TermMatch> = references.into_iter().map(TermMatch::of).collect();
     terms(tenant, kind, row, name, &values)

@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::index::Index;
 use crate::store::search::{Filter, Search, TermMatch};
 use crate::store::sql::{Sql, Value};
-use crate::store::table::{Table, number, term};
+use crate::store::table::{Table, subject, system, term};
 use crate::time::Instant;
 
 /// Terms in one look-up.
@@ -83,7 +83,7 @@ impl Condition {
         let index = Index::of(tenant, Some(row), resource);
         self.search.filters.iter().all(|filter| match filter {
             Filter::Id(ids) => ids.iter().any(|one| one == id),
-            Filter::Subject(subjects) => subjects.iter().any(|subject| number(subject) == index.subject),
+            Filter::Subject(subjects) => subjects.iter().any(|about| subject(tenant, about) == index.subject),
             Filter::Term { parameter, values } => {
                 let has =
                     |value: &TermMatch| index.has(tenant, kind, parameter, (value.system.as_deref(), &value.value));
@@ -148,8 +148,8 @@ impl Writing {
                 sql.push("_term k WHERE k.term = ").bind(term);
             });
             for row in sql.query().fetch_all(&mut *self.tx).await? {
-                let (term, system): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-                let fits = |value: &TermMatch| value.system.as_ref().is_none_or(|s| number(s) == system);
+                let (term, of): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+                let fits = |value: &TermMatch| value.system.as_ref().is_none_or(|s| system(s) == of);
                 let places = terms.get(&term).into_iter().flatten().filter(|(_, value)| fits(value));
                 rows.entry(row.try_get(2)?).or_default().extend(places.map(|(place, _)| *place));
             }
