@@ -34,7 +34,7 @@ pub(super) async fn create(
     let searched = state.row.supports(Interaction::SearchType);
     in_url.retain(|(name, _)| searched && !matches!(name.as_str(), "_format" | "_pretty"));
     let target = match (payload::text(&headers, "if-none-exist")?, in_url.is_empty()) {
-        (Some(criteria), true) => condition(criteria_of(criteria, state.kind()), "If-None-Exist")?,
+        (Some(criteria), true) => condition(criteria_of(criteria, &base, state.kind()), "If-None-Exist")?,
         (None, true) => Target::New,
         // As some clients say it; to leave it out would create what was not to be created.
         (None, false) => condition(query.as_deref().unwrap_or_default(), "URL")?,
@@ -53,8 +53,9 @@ pub(super) async fn create(
     write::single(context, task, &headers).await
 }
 
-/// Criteria, which some write as a whole URL.
-pub(super) fn criteria_of<'a>(text: &'a str, kind: &str) -> &'a str {
+/// Criteria, which some write as a URL: `Patient?identifier=1`, and HAPI's client with the base URL before it.
+pub(super) fn criteria_of<'a>(text: &'a str, base: &str, kind: &str) -> &'a str {
+    let text = text.strip_prefix(base).map_or(text, |rest| rest.trim_start_matches('/'));
     let text = text.strip_prefix(kind).unwrap_or(text);
     text.strip_prefix('?').unwrap_or(text)
 }

@@ -33,7 +33,7 @@ pub(super) fn work<'a>(context: Context<'_>, entry: &Entry<'a>, place: &str) -> 
     let target = match (interaction, id, query, request.if_none_exist.as_deref()) {
         (Interaction::Create, None, None, None) => Target::New,
         (Interaction::Create, None, None, Some(criteria)) => {
-            Target::Condition(condition(criteria_of(criteria, kind), "request.ifNoneExist")?)
+            Target::Condition(condition(criteria_of(criteria, context.base, kind), "request.ifNoneExist")?)
         }
         (Interaction::Create, ..) => return Err(Error::refused("request.url", "must be a resource type")),
         (_, Some(id), None, _) => {
@@ -53,7 +53,8 @@ pub(super) fn work<'a>(context: Context<'_>, entry: &Entry<'a>, place: &str) -> 
         Interaction::Patch => Method::Patch(Patch::in_bundle(body).map_err(|error| error.at("resource"))?),
         _ => Method::Delete,
     };
-    let if_match = request.if_match.as_deref().map(IfMatch::parse).transpose().map_err(|error| error.at("request"))?;
+    let none = request.if_none_match.as_deref().filter(|_| interaction == Interaction::Update);
+    let if_match = IfMatch::of_update(request.if_match.as_deref(), none).map_err(|error| error.at("request"))?;
     Ok(Some(Task {
         place: Some(place.to_owned()),
         kind: kind.to_owned(),
