@@ -61,7 +61,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let clock = Arc::new(SystemClock);
     let app = App::build(given.build()?, clock).await?;
     let tenant = TenantId::new("sandbox")?;
-    app.store().put(&tenant, examples()?).await?;
+    // As a client's: whoever tries the demo may change them, and finds them changed the next time.
+    for example in examples()? {
+        app.store().put_if_absent(&tenant, example).await?;
+    }
     let url = format!("http://{}", app.address()?);
     let key = NewKey::for_everything(tenant, true).create(app.store()).await?;
     let server = tokio::spawn(app.serve(stopped()));
