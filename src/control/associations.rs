@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
+use super::body::Object;
 use super::devices::{Model, invalid, set_worn, unknown};
 use super::{ControlState, authorize, unavailable};
 use crate::id::{DeviceKey, ResourceId};
@@ -72,11 +73,11 @@ pub(super) async fn replace(
     State(state): State<ControlState>,
     Path(device): Path<String>,
     headers: HeaderMap,
-    body: Result<Json<AssociationsBody>, JsonRejection>,
+    body: Result<Json<Object<AssociationsBody>>, JsonRejection>,
 ) -> Result<Json<AssociationsBody>, Problem> {
     let grant = authorize(&state, &headers).await?;
     let device = DeviceKey::new(device).map_err(|e| invalid("device", e))?;
-    let Json(body) = body.map_err(|e| invalid("body", e))?;
+    let Json(Object(body)) = body.map_err(|e| invalid("body", e))?;
     let spans = spans_of(&body, state.clock.0.now())?;
     let known = state.store.known_device(&grant.tenant, &device).await.map_err(|e| unavailable(&e))?;
     known.ok_or_else(unknown)?;

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::body::Object;
 use super::{ControlState, authorize, unavailable};
 use crate::auth::Grant;
 use crate::id::{DeviceKey, ResourceId};
@@ -42,11 +43,11 @@ pub(super) async fn link(
     State(state): State<ControlState>,
     Path(device): Path<String>,
     headers: HeaderMap,
-    body: Result<Json<DeviceBody>, JsonRejection>,
+    body: Result<Json<Object<DeviceBody>>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let grant = authorize(&state, &headers).await?;
     let device = DeviceKey::new(device).map_err(|e| invalid("device", e))?;
-    let Json(body) = body.map_err(|e| invalid("body", e))?;
+    let Json(Object(body)) = body.map_err(|e| invalid("body", e))?;
     if let Some(model) = &body.model
         && !state.registry.devices.contains_key(model)
     {

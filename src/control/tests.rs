@@ -8,6 +8,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::auth::NewKey;
 use crate::episode;
 use crate::registry::Registry;
 
@@ -97,4 +98,26 @@ async fn every_reference_in_the_document_leads_somewhere() {
     for reference in references {
         assert!(document.pointer(reference).is_some(), "{reference}");
     }
+}
+
+#[tokio::test]
+async fn a_body_is_an_object() {
+    let (_directory, state) = state().await;
+    let key = NewKey::for_everything(crate::store::fixture::tenant("a"), true).create(&state.store).await.unwrap();
+    let router = router(state);
+    let mut asked = 0;
+    for (path, operations) in document(&router).await["paths"].as_object().unwrap() {
+        for (method, _) in operations.as_object().unwrap().iter().filter(|(_, o)| o.get("requestBody").is_some()) {
+            for body in ["[]", "[null,null]", "[null,null,null]", "null", "\"x\"", "1", "{} {}"] {
+                let method: Method = method.to_uppercase().parse().unwrap();
+                let request = Request::builder().method(&method).uri(path.replace(['{', '}'], ""));
+                let request = request.header("authorization", format!("Bearer {key}"));
+                let request = request.header("content-type", "application/json").body(Body::from(body)).unwrap();
+                let status = router.clone().oneshot(request).await.unwrap().status();
+                assert!(status.is_client_error(), "{method} {path} {body}: {status}");
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 30, "{asked}");
 }
