@@ -24,7 +24,7 @@ const VALUES: [(&str, &[&str]); 5] = [
     ("_term", &["Observation", "Provenance", "DocumentReference", "Device", "Patient", "Organization", "Binary", ""]),
     ("_cohort", &["Observation", "Provenance", "DocumentReference", "Device", "Patient", "Organization", "Binary", ""]),
     ("_string", &["Observation", "DocumentReference", "Device", "Patient", "Organization", ""]),
-    ("_moment", &["Observation", "DocumentReference", "Patient", ""]),
+    ("_moment", &["Observation", "Provenance", "DocumentReference", "Patient", ""]),
     ("_quantity", &["Observation", ""]),
 ];
 
