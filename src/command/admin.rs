@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::{archive, rederive};
+use super::{archive, rederive, storage};
 use crate::auth::NewKey;
 use crate::config::Given;
 use crate::id::TenantId;
@@ -38,6 +38,10 @@ enum Action {
     Archive(Box<archive::Args>),
     /// Compute again from raw what is stored, and show what would change.
     Rederive(Box<rederive::Args>),
+    /// What the database takes, by table and index, and for each Observation.
+    Storage(storage::StorageArgs),
+    /// What the database does for a search: the statement and its plan.
+    Explain(storage::ExplainArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,6 +67,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Key(action) => action,
         Action::Archive(archive) => return archive.run(given, file).await,
         Action::Rederive(rederive) => return rederive.run(given.or(file).build()?).await,
+        Action::Storage(storage) => return storage.run(&given.or(file).build()?).await,
+        Action::Explain(explain) => return explain.run(&given.or(file).build()?).await,
     };
     let config = given.or(file).build()?;
     std::fs::create_dir_all(&config.data)?;

@@ -13,6 +13,7 @@ pub mod load;
 mod rederive;
 pub mod replay;
 mod serve;
+mod storage;
 
 use std::process::ExitCode;
 

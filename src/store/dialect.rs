@@ -48,6 +48,23 @@ impl Dialect {
         }
     }
 
+    /// Table, table or index of it, and the bytes it takes, of each.
+    pub(in crate::store) fn sizes(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "SELECT m.tbl_name, m.name, s.pgsize FROM sqlite_master m JOIN dbstat s ON s.name = m.name \
+                 WHERE s.aggregate = TRUE"
+            }
+            // What is stored beside a table because its values are long counts as the table's.
+            Self::Postgres => {
+                "SELECT CAST(t.relname AS TEXT), CAST(c.relname AS TEXT), CASE c.relkind WHEN 'i' THEN \
+                 pg_relation_size(c.oid) ELSE pg_table_size(c.oid) END FROM pg_class c LEFT JOIN pg_index x \
+                 ON x.indexrelid = c.oid JOIN pg_class t ON t.oid = COALESCE(x.indrelid, c.oid) \
+                 WHERE c.relkind IN ('r', 'i') AND c.relnamespace = CAST(current_schema() AS regnamespace)"
+            }
+        }
+    }
+
     /// The URL the driver opens.
     pub(in crate::store) fn address(self, url: &str) -> String {
         match self {

@@ -34,6 +34,7 @@ pub mod search;
 mod series;
 mod sql;
 mod statement;
+mod storage;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,7 @@ pub use read::Stored;
 pub use resource::{Origin, Upserted};
 pub use series::Series;
 pub use statement::Statement;
+pub use storage::Storage;
 pub use write::{Condition, Effect, Found, Head, Known, Put, Writing, new_id};
 
 use crate::capability::Capability;

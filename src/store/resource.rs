@@ -104,7 +104,7 @@ impl Store {
         Ok(upserted)
     }
 
-    /// Stores a placeholder for what clients know more about, unless there is or was a resource with its id.
+    /// Stores what clients know more about and may change, unless there is or was a resource with its id.
     ///
     /// # Errors
     /// It cannot be written as FHIR, or the database fails.

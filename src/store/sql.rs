@@ -147,8 +147,12 @@ impl Sql {
         query
     }
 
+    /// The text.
+    pub(in crate::store) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Appends a whole statement to text without parameters.
-    #[cfg(test)]
     pub(in crate::store) fn append(&mut self, other: Self) {
         self.text.push_str(&other.text);
         self.values = other.values;

@@ -9,6 +9,7 @@
 mod cohort;
 mod condition;
 mod cursor;
+mod explain;
 mod filter;
 mod include;
 mod matching;
@@ -24,6 +25,7 @@ mod units;
 use sqlx::Row as _;
 
 pub use cursor::{Cursor, InvalidCursor};
+pub use explain::Explained;
 pub use filter::{Filter, How, QuantityMatch, StringMatch, TermMatch, UnitMatch};
 
 use super::read::Stored;

@@ -304,10 +304,7 @@ async fn plenty(store: &crate::store::Store) {
 }
 
 async fn explain(store: &crate::store::Store, sql: crate::store::sql::Sql) -> Vec<String> {
-    let (word, column) = if store.is_shared() { ("EXPLAIN ", 0) } else { ("EXPLAIN QUERY PLAN ", 3) };
-    let mut explain = crate::store::sql::Sql::new(word);
-    explain.append(sql);
-    explain.query().fetch_all(&store.readers).await.unwrap().iter().map(|row| row.try_get(column).unwrap()).collect()
+    store.plan(sql).await.unwrap().iter().map(|line| line.trim().to_owned()).collect()
 }
 
 #[tokio::test]
