@@ -12,6 +12,9 @@ pub struct Operation {
     pub definition: String,
     /// What it is invoked on.
     pub on: Vec<Level>,
+    /// Names of the parameters it takes.
+    #[serde(default)]
+    pub parameters: Vec<String>,
 }
 
 /// What an operation is invoked on.

@@ -8,6 +8,7 @@ use axum::response::Response;
 use super::extract::{Base, Format};
 use super::respond::{self, Version};
 use super::state::RestState;
+use super::template::{PLACE, Template};
 use crate::capability::{Capability, Interaction, Operation, Parameter, ResourceRow};
 use crate::fhir::datatype::coded;
 use crate::fhir::json::{self, WriteError};
@@ -17,28 +18,12 @@ use crate::fhir::{Element, FHIR_VERSION, Primitive, Value};
 /// When what the statement says last changed.
 const DATE: &str = "2026-11-21";
 
-/// What stands for the base URL until it is known.
-const PLACE: &str = "urn:afferent:base";
-
-/// The statement, written once, with a gap for the base URL.
-#[derive(Debug)]
-pub(super) struct Statement {
-    before: String,
-    after: String,
-}
-
-impl Statement {
-    /// Of everything in the table.
-    pub(super) fn new(capability: &Capability) -> Result<Self, WriteError> {
-        let whole = String::from_utf8_lossy(&json::to_vec(&statement(capability))?).into_owned();
-        let (before, after) = whole.split_once(PLACE).unwrap_or((&whole, ""));
-        Ok(Self { before: before.to_owned(), after: after.to_owned() })
-    }
-
-    fn at(&self, base: &str) -> Vec<u8> {
-        let base: String = base.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect();
-        [&self.before, &base, &self.after].map(String::as_str).concat().into_bytes()
-    }
+/// The statement with a gap for the base URL.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn template(capability: &Capability) -> Result<Template, WriteError> {
+    Ok(Template::new(&String::from_utf8_lossy(&json::to_vec(&statement(capability))?)))
 }
 
 /// `GET [base]/metadata`
@@ -63,7 +48,7 @@ fn statement(capability: &Capability) -> Element {
         ("software", object([("name", text("Afferent")), ("version", text(env!("CARGO_PKG_VERSION")))])),
         ("implementation", object([("description", text("FHIR facade for biosignals")), ("url", text(PLACE))])),
         ("fhirVersion", text(FHIR_VERSION)),
-        ("format", texts(["json", "application/fhir+json", "xml", "application/fhir+xml"])),
+        ("format", texts(["json", "application/fhir+json", "xml", "application/fhir+xml", "application/fhir+ndjson"])),
         ("patchFormat", texts(["application/json-patch+json", "application/fhir+json", "application/fhir+xml"])),
         ("rest", one(rest(capability))),
     ])

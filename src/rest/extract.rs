@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use super::error::Error;
+use super::parameters::Shape;
 use super::state::{RestState, TypeState};
 use crate::auth::{Access, Grant};
 use crate::id::{CANONICAL_BASE, ResourceId, TenantId};
@@ -75,8 +76,10 @@ impl FromRequestParts<TypeState> for Id {
         if text.starts_with('$') {
             return Err(Error::NotSupported(format!("an operation on {}", state.kind())));
         }
-        if text == "_history" {
-            return Err(Error::NotSupported(format!("history of the type {}", state.kind())));
+        match text.as_str() {
+            "_history" => return Err(Error::NotSupported(format!("history of the type {}", state.kind()))),
+            "_search" => return Err(Error::NotSupported(format!("search in {}", state.kind()))),
+            _ => {}
         }
         ResourceId::new(text).map(Self).map_err(|problem| Error::invalid("id", problem))
     }
@@ -132,15 +135,32 @@ fn host(parts: &Parts) -> &str {
 }
 
 /// Proof that FHIR may be answered, and whether it was asked for by name. What is answered is JSON; [`super::format`] turns
-/// it into XML where that is wanted.
+/// it into what is wanted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Format {
     /// FHIR was asked for, not just anything.
     pub(super) fhir: bool,
-    /// As XML.
-    pub(super) xml: bool,
+    /// In which form.
+    pub(super) form: Form,
     /// Whether other media types are welcome too.
     pub(super) anything: bool,
+}
+
+/// How a resource is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `application/fhir+json`
+    Json,
+    /// `application/fhir+xml`
+    Xml,
+    /// `application/fhir+ndjson`: what is in a Bundle, a line each.
+    Ndjson,
+}
+
+impl Form {
+    /// What `_format` calls it in short, and its media types.
+    const ALL: [(Self, &'static str, &'static [&'static str]); 3] =
+        [(Self::Json, "json", &JSON), (Self::Xml, "xml", &XML), (Self::Ndjson, "ndjson", &NDJSON)];
 }
 
 impl Format {
@@ -152,8 +172,8 @@ impl Format {
         if let Some(format) = format {
             // An unescaped plus sign arrives as a space.
             let format = format.replace(' ', "+");
-            let xml = format == "xml" || is(&format, &XML);
-            return Self { fhir: xml || format == "json" || is(&format, &JSON), xml, anything: false };
+            let form = Form::ALL.iter().find(|(_, short, types)| format == *short || is(&format, types));
+            return Self { fhir: form.is_some(), form: form.map_or(Form::Json, |(form, ..)| *form), anything: false };
         }
         Self::accepted(headers)
     }
@@ -169,15 +189,24 @@ impl Format {
         let ranges = accepts.iter().map(|range| range.split(';').next().unwrap_or_default().trim());
         let anything = accepts.is_empty() || ranges.clone().any(|r| r.is_empty() || r == "*/*" || r == "application/*");
         let best = |types: &[&str]| accepts.iter().filter(|range| is(range, types)).map(|range| weight(range)).max();
-        let (json, xml) = (best(&JSON), best(&XML));
-        // JSON where both are as welcome. A browser names `application/xml` after HTML and takes anything.
-        let xml = xml > json && !(anything && accepts.iter().any(|range| range.starts_with("text/html")));
-        Self { fhir: json.is_some() || xml, xml, anything }
+        // A browser names `application/xml` after HTML and takes anything.
+        let browser = anything && accepts.iter().any(|range| range.starts_with("text/html"));
+        let welcome = Form::ALL.iter().filter(|(form, ..)| *form == Form::Json || !browser);
+        let mut chosen = (Form::Json, None);
+        for (form, _, types) in welcome {
+            let weight = best(types);
+            // The first of those that are as welcome.
+            if weight > chosen.1 {
+                chosen = (*form, weight);
+            }
+        }
+        Self { fhir: chosen.1.is_some(), form: chosen.0, anything }
     }
 }
 
 const JSON: [&str; 3] = ["application/fhir+json", "application/json", "text/json"];
 const XML: [&str; 3] = ["application/fhir+xml", "application/xml", "text/xml"];
+const NDJSON: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "application/x-ndjson"];
 
 /// Whether a media type, or a range in `Accept`, is one of these, in a version of FHIR that is ours.
 fn is(media_type: &str, types: &[&str]) -> bool {
@@ -203,6 +232,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Format {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         let format = Self::of(parts.uri.query().unwrap_or_default(), &parts.headers);
         if format.fhir || format.anything { Ok(format) } else { Err(Error::NotAcceptable) }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Shape {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        Self::of_read(parts.uri.query())
     }
 }
 

@@ -1,7 +1,7 @@
-//! What stands around all routes: XML turned into JSON and back, compressed bodies, and who may call from a browser.
+//! What stands around all routes: XML turned into JSON and back, NDJSON, compressed bodies, and who may call from a browser.
 //!
 //! The routes speak JSON only. A body in XML becomes JSON before they see it, and what they answer, Bundles and
-//! OperationOutcomes too, becomes XML on its way out. Limits on size are of what a body unpacks to.
+//! OperationOutcomes too, becomes XML or NDJSON on its way out. Limits on size are of what a body unpacks to.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,7 +13,8 @@ use tower_http::cors::{Any, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
 
 use super::error::Error;
-use super::extract::{Format, is_xml};
+use super::extract::{Form, Format, is_xml};
+use super::ndjson;
 use super::payload::{self, MOST_BUNDLE};
 use crate::fhir::{json, xml};
 
@@ -31,8 +32,14 @@ pub(super) fn wrap(routes: Router) -> Router {
 }
 
 fn cors() -> CorsLayer {
-    let exposed =
-        [header::ETAG, header::LOCATION, header::CONTENT_LOCATION, header::LAST_MODIFIED, header::RETRY_AFTER];
+    let exposed = [
+        header::ETAG,
+        header::LOCATION,
+        header::CONTENT_LOCATION,
+        header::LAST_MODIFIED,
+        header::LINK,
+        header::RETRY_AFTER,
+    ];
     let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let headers = [
         header::ACCEPT,
@@ -87,18 +94,32 @@ async fn to_json(request: Request) -> Result<Request, Error> {
 }
 
 async fn answer(wanted: Format, response: Response) -> Response {
-    if !wanted.xml || !is_fhir_json(response.headers()) {
+    // What went wrong is said in JSON where lines were asked for: it is none of them.
+    let as_it_is = match wanted.form {
+        Form::Json => true,
+        Form::Xml => false,
+        Form::Ndjson => !response.status().is_success(),
+    };
+    if as_it_is || !is_fhir_json(response.headers()) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, usize::MAX).await else { return Error::Body.into_response() };
-    let written = if bytes.is_empty() {
-        Some(Vec::new()) // the answer to HEAD
-    } else {
-        json::parse(&bytes).ok().and_then(|element| xml::to_vec(&element).ok())
+    let media = if wanted.form == Form::Ndjson { ndjson::MEDIA_TYPE } else { FHIR_XML };
+    let written = match wanted.form {
+        _ if bytes.is_empty() => Some(Vec::new()), // the answer to HEAD
+        Form::Ndjson => {
+            let lines = ndjson::lines(&bytes);
+            let next = lines.as_ref().and_then(|(_, next)| next.as_deref()).map(|url| format!("<{url}>; rel=\"next\""));
+            if let Some(link) = next.and_then(|link| HeaderValue::from_str(&link).ok()) {
+                parts.headers.insert(header::LINK, link);
+            }
+            lines.map(|(lines, _)| lines)
+        }
+        Form::Json | Form::Xml => json::parse(&bytes).ok().and_then(|element| xml::to_vec(&element).ok()),
     };
     let Some(written) = written else { return Error::Damaged.into_response() };
-    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_XML));
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     parts.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(parts, Body::from(written))
 }

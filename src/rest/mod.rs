@@ -12,9 +12,12 @@ mod conformance;
 mod create;
 mod delete;
 mod error;
+mod explain;
 mod extract;
 mod format;
 mod history;
+mod ndjson;
+mod openapi;
 mod operation;
 mod parameters;
 mod patch;
@@ -26,6 +29,7 @@ mod search_system;
 mod search_type;
 mod state;
 mod subset;
+mod template;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -34,5 +38,6 @@ mod vread;
 mod write;
 
 pub use error::Error;
+pub use explain::search_of;
 pub use router::{StartError, canonical_router, check, router, routers};
 pub use state::{RestState, Settings};

@@ -99,12 +99,13 @@ impl Return {
 
 /// `If-Match`.
 pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
-    let mut given = headers.get_all(header::IF_MATCH).iter();
-    let Some(one) = given.next() else { return Ok(None) };
-    match (one.to_str(), given.next()) {
-        (Ok(text), None) => IfMatch::parse(text).map(Some),
-        _ => Err(Error::invalid("If-Match", "must be one version")),
-    }
+    text(headers, header::IF_MATCH.as_str())?.map(IfMatch::parse).transpose()
+}
+
+/// `If-Match` or `If-None-Match` of an update.
+pub(super) fn if_match_of_update(headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
+    let given = |name: header::HeaderName| text(headers, name.as_str());
+    IfMatch::of_update(given(header::IF_MATCH)?, given(header::IF_NONE_MATCH)?)
 }
 
 /// A header that is text, once.

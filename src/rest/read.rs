@@ -9,8 +9,10 @@ use serde::Deserialize;
 
 use super::error::Error;
 use super::extract::{BinaryFormat, Caller, Format, Id};
+use super::parameters::Shape;
 use super::respond::{self, Version};
 use super::state::TypeState;
+use super::subset::subset;
 use crate::auth::Access;
 use crate::id::ResourceId;
 use crate::store::Stored;
@@ -21,11 +23,12 @@ pub(super) async fn read(
     caller: Caller,
     Id(id): Id,
     _: Format,
+    shape: Shape,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     caller.require(state.kind(), Access::Read)?;
     let stored = current(&state, &caller, &id).await?;
-    Ok(resource(&headers, &stored))
+    resource(&state, &headers, &stored, &shape)
 }
 
 /// `GET [base]/Binary/[id]`: the content itself, unless FHIR JSON is asked for. <https://hl7.org/fhir/R4/binary.html#rest>
@@ -34,11 +37,12 @@ pub(super) async fn read_binary(
     caller: Caller,
     Id(id): Id,
     format: BinaryFormat,
+    shape: Shape,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     caller.require(state.kind(), Access::Read)?;
     let stored = current(&state, &caller, &id).await?;
-    if format.fhir { Ok(resource(&headers, &stored)) } else { content(&headers, &stored) }
+    if format.fhir { resource(&state, &headers, &stored, &shape) } else { content(&headers, &stored) }
 }
 
 /// The current version; an error says whether there ever was one.
@@ -51,9 +55,15 @@ async fn current(state: &TypeState, caller: &Caller, id: &ResourceId) -> Result<
     }
 }
 
-/// A stored resource with its version.
-pub(super) fn resource(headers: &HeaderMap, stored: &Stored) -> Response {
-    respond::versioned(headers, &Version::of(stored), || respond::json(StatusCode::OK, stored.json()))
+/// A stored resource with its version, as much of it as is wanted.
+pub(super) fn resource(
+    state: &TypeState,
+    headers: &HeaderMap,
+    stored: &Stored,
+    shape: &Shape,
+) -> Result<Response, Error> {
+    let json = subset(stored.json(), Some(&state.row), shape).map_err(|_| Error::Damaged)?;
+    Ok(respond::versioned(headers, &Version::of(stored), || respond::json(StatusCode::OK, json)))
 }
 
 #[derive(Deserialize)]

@@ -7,13 +7,12 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, Uri};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
-use super::capabilities::Statement;
 use super::error::Error;
 use super::payload::{MOST_BUNDLE, MOST_RESOURCE};
 use super::state::{RestState, Settings, TypeState};
 use super::{
-    capabilities, conformance, create, delete, format, history, operation, patch, read, search_system, search_type,
-    transaction, update, vread,
+    capabilities, conformance, create, delete, format, history, openapi, operation, patch, read, search_system,
+    search_type, transaction, update, vread,
 };
 use crate::auth::Auth;
 use crate::capability::{
@@ -71,8 +70,10 @@ pub fn routers(
 /// # Errors
 /// The table lists what nothing handles.
 pub fn router(state: RestState) -> Result<Router, StartError> {
-    let mut router: Router<RestState> =
-        Router::new().route("/metadata", get(capabilities::capabilities)).route("/", of_system(&state.capability)?);
+    let mut router: Router<RestState> = Router::new()
+        .route("/metadata", get(capabilities::capabilities))
+        .route("/openapi.json", get(openapi::document))
+        .route("/", of_system(&state.capability)?);
     if state.capability.system.contains(&Interaction::SearchSystem) {
         let by_post = post(search_system::search_system_by_post).layer(DefaultBodyLimit::max(SEARCH_BODY));
         router = router.route("/_search", by_post);
@@ -202,7 +203,7 @@ fn of_type(state: &RestState, row: &ResourceRow) -> Result<Router<RestState>, St
 /// [`StartError`] names what is not.
 pub fn check() -> Result<(), StartError> {
     let capability = Capability::builtin()?;
-    Statement::new(&capability)?;
+    capabilities::template(&capability)?;
     of_system(&capability).map(drop)?;
     capability.resources().try_for_each(check_row)
 }

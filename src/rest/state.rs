@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::extract::FromRef;
 
-use super::capabilities::Statement;
+use super::capabilities;
 use super::conformance::Definitions;
+use super::openapi::Document;
 use super::parameters::Context;
 use super::router::StartError;
+use super::template::Template;
 use crate::auth::Auth;
 use crate::capability::{Capability, Conformance, ResourceRow};
 use crate::store::Store;
@@ -29,7 +31,8 @@ pub struct RestState {
     pub(super) auth: Auth,
     pub(super) capability: Arc<Capability>,
     pub(super) definitions: Arc<Definitions>,
-    pub(super) statement: Arc<Statement>,
+    pub(super) statement: Arc<Template>,
+    pub(super) document: Arc<Document>,
     /// Scheme, host and port clients know the server by; from the `Host` header where not configured.
     pub(super) public_url: Option<Arc<str>>,
     /// Whether references must lead somewhere.
@@ -50,7 +53,7 @@ impl RestState {
         definitions: Vec<Conformance>,
     ) -> Result<Self, StartError> {
         let capability = Arc::clone(store.capability());
-        let statement = Arc::new(Statement::new(&capability)?);
+        let statement = Arc::new(capabilities::template(&capability)?);
         let definitions = Arc::new(Definitions::new(definitions));
         Ok(Self {
             store,
@@ -58,6 +61,7 @@ impl RestState {
             capability,
             definitions,
             statement,
+            document: Arc::default(),
             public_url: settings.public_url.map(Into::into),
             check_references: settings.check_references,
             routes: Arc::default(),

@@ -24,13 +24,13 @@ pub(super) fn subset(
 ) -> Result<Vec<u8>, serde_json::Error> {
     let empty: &[String] = &[];
     let (mandatory, summary) = row.map_or((empty, empty), |row| (&row.mandatory, &row.summary));
-    let is_in = |names: &[String], name: &str| names.iter().any(|wanted| is(wanted, name));
+    let is_in = |names: &[String], name: &str| names.iter().any(|wanted| is_element(wanted, name));
     let keep = |name: &str| match shape {
         Shape::Whole | Shape::Summary => true,
         Shape::Data => name != "text",
         Shape::Text => name == "text" || is_in(mandatory, name),
         Shape::Elements(wanted) => {
-            is_in(mandatory, name) || wanted.iter().any(|w| w == name || is(&format!("{w}[x]"), name))
+            is_in(mandatory, name) || wanted.iter().any(|w| w == name || is_element(&format!("{w}[x]"), name))
         }
     };
     if *shape == Shape::Whole {
@@ -55,7 +55,7 @@ pub(super) fn subset(
 }
 
 /// Whether `name` is the element `wanted`, a choice in any of its types.
-fn is(wanted: &str, name: &str) -> bool {
+pub(super) fn is_element(wanted: &str, name: &str) -> bool {
     match wanted.strip_suffix("[x]") {
         Some(choice) => name.strip_prefix(choice).is_some_and(|kind| kind.starts_with(char::is_uppercase)),
         None => wanted == name,
@@ -68,11 +68,11 @@ fn summarized<'a>(
     value: &'a RawValue,
     paths: &[String],
 ) -> Result<Option<Cow<'a, str>>, serde_json::Error> {
-    let first = |path: &'_ str| path.split('.').next().is_some_and(|first| is(first, name));
+    let first = |path: &'_ str| path.split('.').next().is_some_and(|first| is_element(first, name));
     let of_children: Vec<String> =
         paths.iter().filter(|p| first(p)).filter_map(|p| p.split_once('.')).map(|(_, rest)| rest.to_owned()).collect();
     if of_children.is_empty() {
-        return Ok(paths.iter().any(|path| is(path, name)).then(|| Cow::Borrowed(value.get())));
+        return Ok(paths.iter().any(|path| is_element(path, name)).then(|| Cow::Borrowed(value.get())));
     }
     if value.get().starts_with('[') {
         let parts: Vec<&RawValue> = serde_json::from_str(value.get())?;

@@ -56,7 +56,7 @@ async fn put(
 ) -> Result<Response, Error> {
     let context = Context { state: &state.rest, caller, base };
     let kind = state.kind().to_owned();
-    let if_match = payload::if_match(headers)?;
+    let if_match = payload::if_match_of_update(headers)?;
     let task = Task { place: None, kind, method: Method::Update, target, if_match, full_url: None, body };
     write::single(context, task, headers).await
 }

@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::error::Error;
 use super::extract::{Caller, Format, Id, VersionId};
+use super::parameters::Shape;
 use super::read::resource;
 use super::state::TypeState;
 use crate::auth::Access;
@@ -17,6 +18,7 @@ pub(super) async fn vread(
     Id(id): Id,
     VersionId(version): VersionId,
     _: Format,
+    shape: Shape,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     caller.require(state.kind(), Access::Read)?;
@@ -25,5 +27,5 @@ pub(super) async fn vread(
     if stored.is_deletion() {
         return Err(Error::Gone(format!("{}/{id}/_history/{version}", state.kind())));
     }
-    Ok(resource(&headers, &stored))
+    resource(&state, &headers, &stored, &shape)
 }

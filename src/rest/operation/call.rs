@@ -4,6 +4,7 @@ use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
 use axum::http::{Method, header};
 use serde_json::Value;
 
+use crate::capability::ResourceRow;
 use crate::id::ResourceId;
 use crate::rest::error::Error;
 use crate::rest::extract::{Base, Caller, Format, Id};
@@ -33,9 +34,10 @@ impl FromRequest<TypeState> for Call {
         let caller = Caller::from_request_parts(&mut parts, state).await?;
         Format::from_request_parts(&mut parts, state).await?;
         let Base(base) = Base::from_request_parts(&mut parts, state).await?;
-        let path = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
-        let has_id = path.is_some_and(|path| path.iter().any(|(name, _)| name == "id"));
+        let in_path = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
+        let has_id = in_path.is_some_and(|names| names.iter().any(|(name, _)| name == "id"));
         let id = if has_id { Some(Id::from_request_parts(&mut parts, state).await?.0) } else { None };
+        let path = parts.uri.path().to_owned();
         let mut all = pairs(parts.uri.query());
         if parts.method == Method::POST {
             let given = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -48,6 +50,7 @@ impl FromRequest<TypeState> for Call {
                 _ => return Err(Error::UnsupportedMediaType("application/fhir+json")),
             }
         }
+        known(&state.row, &path, &all)?;
         Ok(Self { caller, base, id, pairs: all })
     }
 }
@@ -78,14 +81,18 @@ impl Call {
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.pairs.iter().filter(move |(n, value)| n == name && !value.is_empty()).map(|(_, v)| v.as_str())
     }
+}
 
-    /// Refuses parameters other than these.
-    pub(super) fn only(&self, known: &[&str]) -> Result<(), Error> {
-        let about_form = |name: &str| matches!(name, "_format" | "_pretty");
-        match self.pairs.iter().find(|(name, _)| !known.contains(&name.as_str()) && !about_form(name)) {
-            Some((name, _)) => Err(Error::invalid(name, "is not a parameter of this operation")),
-            None => Ok(()),
-        }
+/// Refuses parameters the operation, named at the end of `path`, does not have.
+fn known(row: &ResourceRow, path: &str, pairs: &Pairs) -> Result<(), Error> {
+    let name = path.rsplit_once('$').map_or("", |(_, name)| name);
+    let operation = row.operations.iter().find(|operation| operation.name == name);
+    let is_known = |name: &String| {
+        matches!(name.as_str(), "_format" | "_pretty") || operation.is_some_and(|o| o.parameters.contains(name))
+    };
+    match pairs.iter().find(|(name, _)| !is_known(name)) {
+        Some((name, _)) => Err(Error::invalid(name, "is not a parameter of this operation")),
+        None => Ok(()),
     }
 }
 

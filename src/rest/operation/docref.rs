@@ -11,7 +11,6 @@ use crate::rest::state::TypeState;
 
 /// `GET [base]/DocumentReference/$docref?patient=…`
 pub(super) async fn docref(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
-    call.only(&["patient", "start", "end", "type", "on-demand", "profile", "_count", "_cursor"])?;
     let mut pairs = vec![("patient".to_owned(), call.required("patient")?.to_owned())];
     // Documents are made when the data come; there are none to be made on demand.
     if call.one("on-demand")?.is_some_and(|on_demand| !matches!(on_demand, "true" | "false")) {

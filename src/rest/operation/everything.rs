@@ -23,7 +23,6 @@ const ALONG: [&str; 6] = ["Device", "Practitioner", "PractitionerRole", "Organiz
 
 /// `GET [base]/Patient/[id]/$everything`
 pub(super) async fn everything(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
-    call.only(&["start", "end", "_since", "_type", "_count", "_cursor"])?;
     call.caller.require(state.kind(), Access::Read)?;
     let id = call.id.as_ref().ok_or_else(|| Error::invalid("id", "is required"))?;
     let of = format!("{}/{id}", state.kind());

@@ -25,7 +25,6 @@ const MOST: usize = 100;
 /// `GET [base]/Observation/$lastn?patient=…&category=…&max=…`
 pub(super) async fn lastn(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
     call.caller.require(state.kind(), Access::Search)?;
-    call.only(&["patient", "subject", "category", "code", "max", "date"])?;
     let max = match call.one("max")?.map(str::parse::<usize>) {
         None => 1,
         Some(Ok(max)) if (1..=MOST).contains(&max) => max,

@@ -19,7 +19,6 @@ const MOST: usize = 64;
 
 /// `GET [base]/Observation/[id]/$lineage`
 pub(super) async fn lineage(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
-    call.only(&[])?;
     call.caller.require(state.kind(), Access::Read)?;
     call.caller.require("Provenance", Access::Search)?;
     let tenant = call.caller.tenant();

@@ -13,7 +13,6 @@ use crate::rest::state::TypeState;
 /// `GET [base]/[type]/[id]/$meta`
 pub(super) async fn meta(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
     call.caller.require(state.kind(), Access::Read)?;
-    call.only(&[])?;
     let id = call.id.as_ref().ok_or_else(|| Error::invalid("id", "is required"))?;
     let missing = || Error::NotFound(format!("{}/{id}", state.kind()));
     let stored = state.rest.store.read(call.caller.tenant(), state.kind(), id).await?.ok_or_else(missing)?;

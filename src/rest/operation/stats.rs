@@ -30,7 +30,6 @@ const DEFAULT: [&str; 4] = ["average", "count", "maximum", "minimum"];
 /// `GET [base]/Observation/$stats?subject=…&code=…&statistic=…`
 pub(super) async fn stats(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
     call.caller.require(state.kind(), Access::Search)?;
-    call.only(&["subject", "patient", "code", "system", "coding", "date", "statistic", "include"])?;
     let mut statistics: Vec<&str> = call.all("statistic").flat_map(|list| list.split(',')).collect();
     if let Some(unknown) = statistics.iter().find(|name| statistic(name, &[1.0], 1).is_err()) {
         return Err(Error::invalid("statistic", format!("{unknown} is not supported")));

@@ -21,7 +21,6 @@ const MOST: usize = 1000;
 /// `GET [base]/CodeSystem/$lookup?system=…&code=…`
 pub(super) async fn lookup(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
     call.caller.require(state.kind(), Access::Read)?;
-    call.only(&["system", "code", "coding", "version", "displayLanguage", "property", "date"])?;
     let (system, code) = coding(&call, "system")?;
     let codes = codes(&state, "system", &system)?;
     let found = codes.iter().find(|c| c.code == code);
@@ -35,7 +34,6 @@ pub(super) async fn lookup(State(state): State<TypeState>, call: Call) -> Result
 /// `GET [base]/CodeSystem/$validate-code?url=…&code=…`, also of a ValueSet
 pub(super) async fn validate_code(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
     call.caller.require(state.kind(), Access::Read)?;
-    call.only(&["url", "system", "code", "coding", "codeableConcept", "display", "version", "abstract"])?;
     let url = url(&state, &call)?;
     let codes = codes(&state, "url", &url)?;
     let (system, code) = if state.kind() == "CodeSystem" && call.one("coding")?.is_none() {
@@ -62,7 +60,6 @@ pub(super) async fn validate_code(State(state): State<TypeState>, call: Call) ->
 /// `GET [base]/ValueSet/$expand?url=…`
 pub(super) async fn expand(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
     call.caller.require(state.kind(), Access::Read)?;
-    call.only(&["url", "filter", "count", "offset", "includeDesignations", "displayLanguage", "activeOnly"])?;
     let url = url(&state, &call)?;
     let mut codes = codes(&state, "url", &url)?;
     if let Some(filter) = call.one("filter")? {

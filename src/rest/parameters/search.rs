@@ -86,6 +86,9 @@ impl SearchParameters {
             "_summary" => self.summary(text)?,
             "_elements" => self.shape = elements(name, text)?,
             "_sort" => self.sort(row, text)?,
+            _ if Way::of(name).is_none() && (name.starts_with("_include:") || name.starts_with("_revinclude:")) => {
+                return Err(Error::invalid(name, "has no modifier but iterate").into());
+            }
             _ => {
                 if let Some(way) = Way::of(name) {
                     let found = includes(context.capability, row, name, text, way)?;
@@ -102,18 +105,13 @@ impl SearchParameters {
     }
 
     fn summary(&mut self, text: &str) -> Result<(), Error> {
-        self.shape = match text {
-            "false" => Shape::Whole,
-            "true" => Shape::Summary,
-            "text" => Shape::Text,
-            "data" => Shape::Data,
-            "count" => {
-                self.search.count = 0;
-                self.search.total = true;
-                Shape::Whole
-            }
-            _ => return Err(Error::invalid("_summary", "must be true, text, data, count or false")),
-        };
+        if text == "count" {
+            self.search.count = 0;
+            self.search.total = true;
+            self.shape = Shape::Whole;
+        } else {
+            self.shape = Shape::of_summary(text)?;
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! How much of each resource is answered: `_summary` and `_elements`. <https://hl7.org/fhir/R4/search.html#summary>
 
 use crate::rest::error::Error;
+use crate::rest::parameters::pairs;
 
 /// What is left of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +17,33 @@ pub(crate) enum Shape {
     Data,
     /// `_elements=…`
     Elements(Vec<String>),
+}
+
+impl Shape {
+    /// What `_summary` says.
+    pub(super) fn of_summary(text: &str) -> Result<Self, Error> {
+        match text {
+            "false" => Ok(Self::Whole),
+            "true" => Ok(Self::Summary),
+            "text" => Ok(Self::Text),
+            "data" => Ok(Self::Data),
+            _ => Err(Error::invalid("_summary", "must be true, text, data, count or false")),
+        }
+    }
+
+    /// What the query of a read asks for: one resource, so there is nothing to count.
+    pub(crate) fn of_read(query: Option<&str>) -> Result<Self, Error> {
+        let mut shape = Self::Whole;
+        for (name, value) in pairs(query) {
+            match (name.as_str(), value.as_str()) {
+                ("_summary", "count") => return Err(Error::invalid("_summary", "must be true, text, data or false")),
+                ("_summary", value) => shape = Self::of_summary(value)?,
+                ("_elements", value) => shape = elements("_elements", value)?,
+                _ => {}
+            }
+        }
+        Ok(shape)
+    }
 }
 
 /// `_elements=status,code`

@@ -1,7 +1,11 @@
 //! The API as a client sees it, without a socket.
 
+mod bad_input;
+mod form;
+mod openapi;
 mod operation;
 mod search;
+mod statement;
 mod us_core;
 
 use std::sync::Arc;
@@ -469,7 +473,7 @@ async fn json_and_xml_are_answered() {
             crate::fhir::xml::parse(&answer.body).unwrap();
         }
     }
-    for format in ["ttl", "x", "application/fhir+json;fhirVersion=5.0", "application/fhir%2Bndjson"] {
+    for format in ["ttl", "x", "application/fhir+json;fhirVersion=5.0", "application/fhir%2Bturtle"] {
         Server::refused(&server.get(&format!("/Observation?_format={format}")).await, 406, "not-supported");
         Server::refused(&server.get(&format!("/metadata?_format={format}")).await, 406, "not-supported");
     }

@@ -82,7 +82,7 @@ async fn modifiers_chains_and_composites_find_what_they_say() {
         ),
         ("Observation?code-value-concept=8601-7$426783006", vec!["Observation/example-clinical-result"]),
         ("Observation?combo-code-value-concept=86188-0$621610.008495", vec!["Observation/example-occupation"]),
-        ("Observation?code-value-string=5778-6$pale", vec!["Observation/example-lab-text"]),
+        ("Observation?code-value-string=20405-7$within", vec!["Observation/example-lab-text"]),
         ("Observation?value-string:contains=intervals", vec!["Observation/example-clinical-result-text"]),
         ("Observation?has-member=Observation/example-screening", vec!["Observation/example-screening-panel"]),
         ("Observation?derived-from=Observation/example-screening-panel", vec!["Observation/example-screening"]),

@@ -130,14 +130,34 @@ async fn what_was_derived_is_read_only() {
 }
 
 #[tokio::test]
+async fn what_is_put_where_nothing_is_belongs_to_clients() {
+    let writer = Writer::new().await;
+    for example in
+        crate::projection::examples().unwrap().into_iter().filter(|e| e.kind == "Patient" || e.kind == "Condition")
+    {
+        let path = format!("/{}", example.reference());
+        writer.server.store.put_if_absent(&tenant("a"), example.clone()).await.unwrap();
+        let mut changed = writer.server.get(&path).await.json();
+        changed["language"] = json!("en");
+        is(&writer.send("PUT", &path, changed, &[]).await, 200);
+        writer.server.store.put_if_absent(&tenant("a"), example).await.unwrap();
+        assert_eq!(writer.server.get(&path).await.json()["language"], "en", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn conditions_decide() {
     let writer = Writer::new().await;
     let if_none = |criteria: &'static str| [("if-none-exist", criteria)];
     let first = writer.send("POST", "/Patient", patient("1"), &if_none("identifier=urn:s|1")).await;
     is(&first, 201);
-    for criteria in
-        ["identifier=urn:s|1", "Patient?identifier=urn%3As%7C1", "?identifier=1", "identifier=1&active=true"]
-    {
+    for criteria in [
+        "identifier=urn:s|1",
+        "Patient?identifier=urn%3As%7C1",
+        "http://example.org/fhir/R4/Patient?identifier=urn%3As%7C1",
+        "?identifier=1",
+        "identifier=1&active=true",
+    ] {
         let again = writer.send("POST", "/Patient", patient("1"), &[("if-none-exist", criteria)]).await;
         is(&again, 200);
         assert_eq!(again.json()["id"], first.json()["id"], "{criteria}");

@@ -6,6 +6,7 @@ use super::{Context, provenance, references};
 use crate::fhir::content::Content;
 use crate::fhir::reference;
 use crate::rest::error::Error;
+use crate::rest::subset::is_element;
 use crate::store::{Effect, Found, Put, Writing};
 use crate::time::Instant;
 
@@ -34,6 +35,7 @@ pub(super) async fn once(
     for (task, content) in tasks.iter().zip(&mut contents) {
         let Some(content) = content else { continue };
         reference::replace(content.object_mut(), &targets, context.base);
+        has_mandatory(context, task, content)?;
         references::check(task, content)?;
         content.set_source(&source);
     }
@@ -66,6 +68,18 @@ fn sent(task: &Task<'_>, found: Option<&Found>) -> Result<Option<Content>, Error
         return Err(task.fault_in_resource(Error::refused("resourceType", problem)));
     }
     Ok(Some(content))
+}
+
+/// Refuses a resource without an element every resource of its type has.
+fn has_mandatory(context: Context<'_>, task: &Task<'_>, content: &Content) -> Result<(), Error> {
+    let Some(row) = context.state.capability.resource(&task.kind) else { return Ok(()) };
+    let has = |wanted: &String| content.object().keys().any(|name| is_element(wanted, name.trim_start_matches('_')));
+    match row.mandatory.iter().find(|wanted| !has(wanted)) {
+        None => Ok(()),
+        Some(wanted) => {
+            Err(task.fault_in_resource(Error::refused(format!("{}.{wanted}", task.kind), "is required and missing")))
+        }
+    }
 }
 
 /// Deletes, then writes; gives what became of each task in their order, with what it did where it wrote.

@@ -179,7 +179,7 @@ fn want<'a>(
             }
             Wanted::Id(id)
         }
-        _ if task.if_match.is_some() => {
+        _ if task.if_match.is_some_and(|wanted| wanted != IfMatch::Nothing) => {
             return Err(Error::Precondition(format!("If-Match: no {} matches", task.kind)));
         }
         (Method::Delete, _) => Wanted::Settled(Identity::Absent),
@@ -209,10 +209,16 @@ fn settle(task: &Task<'_>, id: ResourceId, head: Option<Head>) -> Result<Identit
         let holds = current.is_some_and(|head| match wanted {
             IfMatch::Any => true,
             IfMatch::Version(version) => version == head.version(),
+            IfMatch::Nothing => false,
         });
-        if !holds {
-            let is = current.map_or("there is none".to_owned(), |head| format!("it is version {}", head.version()));
-            return Err(Error::Precondition(format!("{} is not the version in If-Match: {is}", name())));
+        let is = current.map_or("there is none".to_owned(), |head| format!("it is version {}", head.version()));
+        match (wanted, current) {
+            (IfMatch::Nothing, None) => {}
+            (IfMatch::Nothing, Some(_)) => {
+                return Err(Error::Precondition(format!("{} is there, against If-None-Match: {is}", name())));
+            }
+            _ if holds => {}
+            _ => return Err(Error::Precondition(format!("{} is not the version in If-Match: {is}", name()))),
         }
     }
     if current.is_some_and(|head| head.origin() == Origin::Derived) {

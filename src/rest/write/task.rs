@@ -14,7 +14,7 @@ pub(in crate::rest) struct Task<'a> {
     pub(in crate::rest) kind: String,
     pub(in crate::rest) method: Method,
     pub(in crate::rest) target: Target,
-    /// The version it must be now.
+    /// What it must be now.
     pub(in crate::rest) if_match: Option<IfMatch>,
     /// What other resources of the same list call it.
     pub(in crate::rest) full_url: Option<String>,
@@ -60,13 +60,15 @@ pub(in crate::rest) enum Target {
     Condition(Condition),
 }
 
-/// `If-Match`.
+/// What must be there for a task to be done: `If-Match`, or `If-None-Match: *`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rest) enum IfMatch {
     /// Any version.
     Any,
     /// This one.
     Version(i64),
+    /// None at all.
+    Nothing,
 }
 
 impl IfMatch {
@@ -81,6 +83,19 @@ impl IfMatch {
         let is_number = !version.is_empty() && version.len() < 19 && version.bytes().all(|b| b.is_ascii_digit());
         let version = version.parse().ok().filter(|_| is_number);
         version.map(Self::Version).ok_or_else(|| Error::invalid("If-Match", "must be W/\"version\", as in ETag"))
+    }
+
+    /// What an update says of the version that must be there and of the one that must not. Versions that must not be there
+    /// are for reads.
+    pub(in crate::rest) fn of_update(matching: Option<&str>, none: Option<&str>) -> Result<Option<Self>, Error> {
+        match (matching, none.map(str::trim)) {
+            (Some(text), None) => Self::parse(text).map(Some),
+            (None, Some("*")) => Ok(Some(Self::Nothing)),
+            (_, Some(_)) => {
+                Err(Error::invalid("If-None-Match", "must be *, and not together with If-Match, on an update"))
+            }
+            (None, None) => Ok(None),
+        }
     }
 }
 
@@ -132,6 +147,10 @@ mod tests {
         ] {
             assert_eq!(IfMatch::parse(text).unwrap(), expected, "{text}");
         }
+        assert_eq!(IfMatch::of_update(None, Some(" * ")).unwrap(), Some(IfMatch::Nothing));
+        assert!(
+            IfMatch::of_update(Some("*"), Some("*")).is_err() && IfMatch::of_update(None, Some("W/\"1\"")).is_err()
+        );
         for bad in ["", "W/", "W/\"\"", "W/\"x\"", "\"-1\"", "W/\"1\", W/\"2\"", "99999999999999999999"] {
             assert!(IfMatch::parse(bad).is_err(), "{bad}");
         }
