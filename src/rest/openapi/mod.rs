@@ -5,6 +5,7 @@
 //! said in words. HEAD is answered wherever GET is and not listed.
 
 mod interaction;
+mod operation;
 mod parts;
 
 use std::collections::BTreeMap;
@@ -34,12 +35,11 @@ pub(super) async fn document(
     Base(base): Base,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let template = match state.document.0.get() {
-        Some(template) => template,
-        None => {
-            let whole = whole(&state.capability)?.to_string();
-            state.document.0.get_or_init(|| Template::new(&whole))
-        }
+    let template = if let Some(template) = state.document.0.get() {
+        template
+    } else {
+        let whole = whole(&state.capability)?.to_string();
+        state.document.0.get_or_init(|| Template::new(&whole))
     };
     let bytes = template.at(&base);
     Ok(respond::versioned(&headers, &Version::of_bytes(&bytes), || {

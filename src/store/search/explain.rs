@@ -48,3 +48,21 @@ impl Store {
         Ok(lines)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::{observation, store, tenant};
+    use crate::store::search::Filter;
+
+    #[tokio::test]
+    async fn a_plan_names_the_index_it_uses() {
+        let (_directory, store) = store().await;
+        store.put(&tenant("a"), vec![observation("o1", "p1", "2026-01-18T14:00:00Z", "60")]).await.unwrap();
+        let filters = vec![Filter::Subject(vec!["Patient/p1".to_owned()])];
+        let search = Search { kind: "Observation".to_owned(), filters, count: 5, ..Search::default() };
+        let explained = store.explain(&tenant("a"), &search).await.unwrap();
+        assert!(explained.sql.starts_with("SELECT") && !explained.sql.contains("p1"), "{}", explained.sql);
+        assert!(explained.plan.iter().any(|line| line.contains("observation_subject")), "{:#?}", explained.plan);
+    }
+}
