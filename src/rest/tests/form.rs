@@ -44,7 +44,7 @@ async fn a_search_is_answered_in_lines() {
     assert!(second.body.starts_with(found_first("o05").as_bytes()), "{}", String::from_utf8_lossy(&second.body));
 
     let by_accept = server.get_with("/Observation/o01", &[("accept", "application/fhir+ndjson")]).await;
-    assert_eq!(by_accept.body.iter().filter(|byte| **byte == b'\n').count(), 1);
+    assert_eq!(String::from_utf8_lossy(&by_accept.body).lines().count(), 1);
     let refused = server.get("/Observation?date=x&_format=ndjson").await;
     assert_eq!(Server::refused(&refused, 400, "value")["expression"][0], "date");
     let none = server.get("/Observation?patient=nobody&_format=ndjson").await;

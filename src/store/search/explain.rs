@@ -23,7 +23,8 @@ impl Store {
     /// A chain leads over too much, or the database fails.
     pub async fn explain(&self, tenant: &TenantId, search: &Search) -> Result<Explained, StoreError> {
         let conditions = self.resolve(tenant, &search.kind, &search.filters).await?;
-        let page = Plan::of(tenant, search, &conditions, self.clock.now()).page();
+        let cohorts = self.cohorts(&search.kind, &conditions, &self.readers).await?;
+        let page = Plan::of(tenant, search, (&conditions, cohorts.as_deref()), self.clock.now()).page();
         let sql = page.text().to_owned();
         Ok(Explained { sql, plan: self.plan(page).await? })
     }
