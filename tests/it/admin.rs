@@ -20,3 +20,25 @@ fn keys_can_be_made_while_packets_come_in() {
         assert_eq!(client.observations(), sequence);
     });
 }
+
+#[test]
+fn operators_see_what_the_database_takes_and_does() {
+    let server = Server::shared();
+    let client = server.tenant();
+    client.link_device("sized", "p1").expect(201);
+    client.ingest(&[scalar("sized", 1, "spo2", "%", 95.0)]).expect(202);
+    client.settle();
+    let told = server.admin(&["storage", "--format", "json"]);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert!(told["observations"].as_i64().unwrap() >= 1, "{told}");
+    assert!(told["bytes"].as_i64() > told["bytes_of_observations"].as_i64(), "{told}");
+    assert!(told["bytes_per_observation"].as_f64().unwrap() > 0.0);
+
+    let plan = server.admin(&["explain", "Observation?patient=p1&_sort=-date"]);
+    let text = String::from_utf8_lossy(&plan.stdout).into_owned();
+    assert!(plan.status.success() && text.contains("observation_subject"), "{text}");
+    let refused = server.admin(&["explain", "Observation?colour=red"]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("colour"));
+}
