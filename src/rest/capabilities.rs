@@ -11,7 +11,7 @@ use super::state::RestState;
 use crate::capability::{Capability, Interaction, Operation, Parameter, ResourceRow};
 use crate::fhir::datatype::coded;
 use crate::fhir::json::{self, WriteError};
-use crate::fhir::make::{boolean, element, list, object, one, text, texts};
+use crate::fhir::make::{boolean, complex_extension, element, extension, list, object, one, text, texts};
 use crate::fhir::{Element, FHIR_VERSION, Primitive, Value};
 
 /// When what the statement says last changed.
@@ -20,24 +20,26 @@ const DATE: &str = "2026-11-21";
 /// What stands for the base URL until it is known.
 const PLACE: &str = "urn:afferent:base";
 
-/// The statement, written once, with a gap for the base URL.
+/// What stands for the URL of the authorization server until it is known.
+const AUTHORIZATION: &str = "urn:afferent:oauth2";
+
+/// <https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html>
+const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
+
+/// The statement, written once, with gaps for the URLs.
 #[derive(Debug)]
-pub(super) struct Statement {
-    before: String,
-    after: String,
-}
+pub(super) struct Statement(String);
 
 impl Statement {
     /// Of everything in the table.
     pub(super) fn new(capability: &Capability) -> Result<Self, WriteError> {
-        let whole = String::from_utf8_lossy(&json::to_vec(&statement(capability))?).into_owned();
-        let (before, after) = whole.split_once(PLACE).unwrap_or((&whole, ""));
-        Ok(Self { before: before.to_owned(), after: after.to_owned() })
+        Ok(Self(String::from_utf8_lossy(&json::to_vec(&statement(capability))?).into_owned()))
     }
 
     fn at(&self, base: &str) -> Vec<u8> {
         let base: String = base.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect();
-        [&self.before, &base, &self.after].map(String::as_str).concat().into_bytes()
+        let root = base.strip_suffix("/fhir/R4").unwrap_or(&base);
+        self.0.replace(AUTHORIZATION, &format!("{root}/oauth2")).replace(PLACE, &base).into_bytes()
     }
 }
 
@@ -73,9 +75,19 @@ fn rest(capability: &Capability) -> Element {
     let service =
         coded("http://terminology.hl7.org/CodeSystem/restful-security-service", "SMART-on-FHIR", Some("SMART-on-FHIR"));
     let about = "A bearer token with SMART App Launch 2 scopes such as system/Observation.cruds. What this server derives is read-only.";
+    let uri = |name: &str| extension(name, ("valueUri", text(format!("{AUTHORIZATION}/{name}"))));
+    let uris = complex_extension(OAUTH_URIS, ["token", "introspect", "revoke"].map(uri).to_vec());
     element([
         ("mode", text("server")),
-        ("security", object([("service", one(service)), ("description", text(about))])),
+        (
+            "security",
+            object([
+                ("extension", list(vec![uris])),
+                ("cors", boolean(true)),
+                ("service", one(service)),
+                ("description", text(about)),
+            ]),
+        ),
         ("interaction", list(capability.system.iter().map(|i| element([("code", text(i.code()))])).collect())),
         ("resource", list(capability.resources().map(|row| resource(capability, row)).collect())),
     ])

@@ -14,6 +14,7 @@ mod delete;
 mod error;
 mod extract;
 mod format;
+mod guard;
 mod history;
 mod operation;
 mod parameters;

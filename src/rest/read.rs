@@ -11,7 +11,6 @@ use super::error::Error;
 use super::extract::{BinaryFormat, Caller, Format, Id};
 use super::respond::{self, Version};
 use super::state::TypeState;
-use crate::auth::Access;
 use crate::id::ResourceId;
 use crate::store::Stored;
 
@@ -23,7 +22,6 @@ pub(super) async fn read(
     _: Format,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    caller.require(state.kind(), Access::Read)?;
     let stored = current(&state, &caller, &id).await?;
     Ok(resource(&headers, &stored))
 }
@@ -36,17 +34,16 @@ pub(super) async fn read_binary(
     format: BinaryFormat,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    caller.require(state.kind(), Access::Read)?;
     let stored = current(&state, &caller, &id).await?;
     if format.fhir { Ok(resource(&headers, &stored)) } else { content(&headers, &stored) }
 }
 
 /// The current version; an error says whether there ever was one.
 async fn current(state: &TypeState, caller: &Caller, id: &ResourceId) -> Result<Stored, Error> {
-    let (store, tenant, kind) = (&state.rest.store, caller.tenant(), state.kind());
-    match store.read(tenant, kind, id).await? {
+    let kind = state.kind();
+    match caller.read(&state.rest, kind, id).await? {
         Some(stored) => Ok(stored),
-        None if store.deletion(tenant, kind, id).await?.is_some() => Err(Error::Gone(format!("{kind}/{id}"))),
+        None if caller.deletion(&state.rest, kind, id).await?.is_some() => Err(Error::Gone(format!("{kind}/{id}"))),
         None => Err(Error::NotFound(format!("{kind}/{id}"))),
     }
 }

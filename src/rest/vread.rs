@@ -8,7 +8,6 @@ use super::error::Error;
 use super::extract::{Caller, Format, Id, VersionId};
 use super::read::resource;
 use super::state::TypeState;
-use crate::auth::Access;
 
 /// `GET [base]/[type]/[id]/_history/[version]`
 pub(super) async fn vread(
@@ -19,8 +18,7 @@ pub(super) async fn vread(
     _: Format,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    caller.require(state.kind(), Access::Read)?;
-    let stored = state.rest.store.vread(caller.tenant(), state.kind(), &id, version).await?;
+    let stored = caller.vread(&state.rest, state.kind(), &id, version).await?;
     let stored = stored.ok_or_else(|| Error::NotFound(format!("{}/{id}/_history/{version}", state.kind())))?;
     if stored.is_deletion() {
         return Err(Error::Gone(format!("{}/{id}/_history/{version}", state.kind())));

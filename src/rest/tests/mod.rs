@@ -1,6 +1,7 @@
 //! The API as a client sees it, without a socket.
 
 mod operation;
+mod scopes;
 mod search;
 mod us_core;
 
@@ -17,7 +18,7 @@ use tower::ServiceExt as _;
 use super::conformance::Definitions;
 use super::parameters::{Context, SearchParameters, pairs};
 use super::{Settings, check, routers};
-use crate::auth::{Auth, NewKey};
+use crate::auth::{Auth, Limits, NewKey, Policy};
 use crate::capability::{Capability, Conformance, Interaction, Level, Source};
 use crate::store::Store;
 use crate::store::fixture::{Standing, observation, provenance, resource, store, tenant};
@@ -63,7 +64,12 @@ impl Answer {
 }
 
 async fn key(store: &Store, name: &str, scope: &str) -> String {
-    NewKey { scope: scope.to_owned(), ..NewKey::for_everything(tenant(name), true) }.create(store).await.unwrap()
+    NewKey { scope: scope.to_owned(), ..NewKey::for_everything(tenant(name), true) }
+        .create(store)
+        .await
+        .unwrap()
+        .expose()
+        .to_owned()
 }
 
 async fn server() -> Server {
@@ -107,7 +113,13 @@ async fn empty_with(settings: Settings) -> Server {
             .to_vec(),
     };
     let key = key(&store, "a", "system/*.rs").await;
-    let auth = Auth::new(store.clone(), Arc::new(Standing));
+    let auth = Auth::new(
+        store.clone(),
+        Arc::new(Standing),
+        Policy::new(None).unwrap(),
+        crate::auth::fetcher(),
+        Limits::default(),
+    );
     let router = routers(store.clone(), auth, settings, vec![definition, set]).unwrap();
     Server { _directory: directory, store, router, key }
 }
