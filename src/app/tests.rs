@@ -226,7 +226,7 @@ async fn nothing_is_at_the_root() {
 }
 
 #[tokio::test]
-async fn no_route_shows_one_tenant_what_is_anothers() {
+async fn no_route_shows_one_tenant_what_is_of_another() {
     let server = server().await;
     let router = &server.app.router;
     let mut shown = 0;
