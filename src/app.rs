@@ -1,30 +1,37 @@
 //! Puts the parts together. `main` and the tests build the same thing.
 
+mod connections;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tower_http::compression::CompressionLayer;
+use tower_http::cors::{Any, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 
+use connections::Bounds;
+
 use crate::archive::Archivist;
-use crate::auth::Auth;
+use crate::auth::{Auth, Fetcher, Policy};
 use crate::config::Config;
 use crate::episode::{Episodes, Keeper};
 use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
+use crate::oauth::OauthState;
 use crate::pipeline::{self, Pipeline, Progress};
 use crate::problem::Problem;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
-use crate::{algorithm, console, control, device, ingest, projection, rest};
+use crate::{algorithm, console, control, device, ingest, oauth, projection, rest};
 
 /// A server, bound and ready to run.
 pub struct App {
@@ -75,7 +82,16 @@ impl App {
             telemetry: telemetry.clone(),
         };
         archivist.start(feeder.durable()).await.context("archive")?;
-        let auth = Auth::new(store.clone(), Arc::clone(&clock));
+        let fetcher = Fetcher::new(config.key_sets_anywhere).context("key sets of clients")?;
+        let policy = config.policy.as_deref().map(std::fs::read_to_string).transpose().context("policy")?;
+        let policy = Policy::new(policy.as_deref())?;
+        let auth = Auth::new(store.clone(), Arc::clone(&clock), policy, fetcher, config.limits);
+        let oauth_state = OauthState {
+            auth: auth.clone(),
+            capability: Arc::clone(store.capability()),
+            public_url: config.public_url.as_deref().map(Into::into),
+            tenant: config.tenant.clone(),
+        };
         let backlog: Arc<dyn ingest::Backlog> = Arc::<Progress>::clone(&progress);
         let ingest_state = IngestState {
             auth: auth.clone(),
@@ -99,13 +115,15 @@ impl App {
         let settings =
             rest::Settings { public_url: config.public_url.clone(), check_references: config.check_references };
         let rest = rest::routers(store.clone(), auth, settings, conformance).context("capability")?;
+        let is_https = config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
         let router = Router::new()
             .merge(ingest::router(ingest_state))
             .merge(control::router(control_state))
-            .merge(rest)
+            .merge(rest.merge(oauth::router(oauth_state)).layer(cross_origin()))
             .merge(console::router())
             .merge(operations(store.clone(), telemetry, clock))
             .fallback(nothing_here)
+            .layer(map_response(move |response| async move { guarded(response, is_https) }))
             .layer(CompressionLayer::new())
             .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
         let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen: {}", config.listen))?;
@@ -130,11 +148,43 @@ impl App {
     /// # Errors
     /// The socket failed.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-        // A router that is served as such is copied for every connection, more than a megabyte with this many routes.
-        axum::serve(self.listener, self.router.into_make_service()).with_graceful_shutdown(stop).await?;
+        connections::serve(self.listener, self.router, stop, Bounds::default()).await;
         self.store.close().await;
         Ok(())
     }
+}
+
+/// What no browser should make of an answer: guess what it is, tell others where it was from, or ask again in the open.
+fn guarded(mut response: Response, is_https: bool) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if is_https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    response
+}
+
+/// Pages of other origins may ask what is asked for with a bearer token, which no browser sends by itself.
+fn cross_origin() -> CorsLayer {
+    let asked = [
+        "accept",
+        "authorization",
+        "content-type",
+        "if-match",
+        "if-modified-since",
+        "if-none-exist",
+        "if-none-match",
+        "prefer",
+        "x-provenance",
+    ];
+    let answered = ["content-location", "etag", "last-modified", "location", "retry-after", "www-authenticate"];
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(asked.map(HeaderName::from_static))
+        .expose_headers(answered.map(HeaderName::from_static))
+        .max_age(Duration::from_secs(3600))
 }
 
 /// Rows the code has no answer to.
@@ -177,3 +227,6 @@ async fn nothing_here() -> Problem {
         "there is nothing at this path; see /fhir/R4/metadata and /console/",
     )
 }
+
+#[cfg(test)]
+mod tests;

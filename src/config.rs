@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::archive;
 use crate::id::TenantId;
 use crate::time::MICROS;
+use crate::{archive, auth};
 
 /// Everything a server is told at start.
 #[derive(Debug, Clone)]
@@ -32,6 +32,12 @@ pub struct Config {
     pub clock_bound_us: i64,
     /// Whether references to what is not there are refused in what clients write.
     pub check_references: bool,
+    /// Whether key sets of clients are fetched from private addresses and over http as well.
+    pub key_sets_anywhere: bool,
+    /// File of policies in Cedar that forbid more than scopes do.
+    pub policy: Option<PathBuf>,
+    /// How much callers may ask for.
+    pub limits: auth::Limits,
     /// Pipeline threads.
     pub workers: usize,
     /// The raw archive.
@@ -58,6 +64,12 @@ pub struct Given {
     pub clock_bound_s: Option<u32>,
     /// `check_references`.
     pub check_references: Option<bool>,
+    /// `key_sets_anywhere`.
+    pub key_sets_anywhere: Option<bool>,
+    /// `policy`.
+    pub policy: Option<PathBuf>,
+    /// `requests_per_s`, with one key or of one client.
+    pub requests_per_s: Option<u32>,
     /// `workers`.
     pub workers: Option<usize>,
     /// `[archive]`.
@@ -117,6 +129,9 @@ impl Given {
             organization: self.organization.or(other.organization),
             clock_bound_s: self.clock_bound_s.or(other.clock_bound_s),
             check_references: self.check_references.or(other.check_references),
+            key_sets_anywhere: self.key_sets_anywhere.or(other.key_sets_anywhere),
+            policy: self.policy.or(other.policy),
+            requests_per_s: self.requests_per_s.or(other.requests_per_s),
             workers: self.workers.or(other.workers),
             archive: self.archive.or(other.archive),
         }
@@ -132,6 +147,9 @@ impl Given {
         if public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
             return Err(ConfigError::Invalid("public_url: must start with http:// or https://"));
         }
+        if self.requests_per_s == Some(0) {
+            return Err(ConfigError::Invalid("requests_per_s: at least 1"));
+        }
         if self.workers == Some(0) {
             return Err(ConfigError::Invalid("workers: at least 1"));
         }
@@ -146,6 +164,11 @@ impl Given {
             tenant: TenantId::new("default")?,
             clock_bound_us: i64::from(self.clock_bound_s.unwrap_or(30)) * MICROS,
             check_references: self.check_references.unwrap_or_default(),
+            key_sets_anywhere: self.key_sets_anywhere.unwrap_or_default(),
+            policy: self.policy,
+            limits: self
+                .requests_per_s
+                .map_or_else(auth::Limits::default, |requests_per_s| auth::Limits { requests_per_s }),
             workers: self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
         })
     }

@@ -32,6 +32,7 @@ pub mod problem;
 pub mod store;
 pub mod archive;
 pub mod auth;
+pub mod oauth;
 pub mod ingest;
 pub mod pipeline;
 pub mod episode;

@@ -1,101 +1,134 @@
 //! What an authenticated caller may do.
 
-use crate::id::TenantId;
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// An authenticated caller.
+use super::policy::{Action, Place, Policy};
+use super::scope::{Access, Context, ScopeSet};
+use crate::id::{ResourceId, TenantId};
+use crate::store::{ClientRecord, KeyRecord};
+
+/// What is known of an authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
+    /// What it showed.
+    pub kind: GrantKind,
     /// The tenant it acts in.
     pub tenant: TenantId,
+    /// Whether the tenant holds synthetic patients alone.
+    pub synthetic: bool,
     /// Whether it may touch synthetic patients only.
     pub sandbox: bool,
     /// Its scopes.
     pub scope: ScopeSet,
-    /// Public id of the key, safe to log.
+    /// The patient its `patient/` scopes are about.
+    pub patient: Option<ResourceId>,
+    /// Public id of the key, or of the client, safe to log.
     pub key_id: String,
 }
 
-/// A FHIR access as SMART App Launch 2.2 writes it: one letter of `cruds`.
+/// What a caller showed to be let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Create.
-    Create,
-    /// Read, vread, instance history.
-    Read,
-    /// Update, patch.
-    Update,
-    /// Delete.
-    Delete,
-    /// Search, type and system history.
-    Search,
+pub enum GrantKind {
+    /// A developer key.
+    Key,
+    /// An access token of a client.
+    Token,
 }
 
-impl Access {
-    fn letter(self) -> char {
-        match self {
-            Self::Create => 'c',
-            Self::Read => 'r',
-            Self::Update => 'u',
-            Self::Delete => 'd',
-            Self::Search => 's',
+impl Grant {
+    /// That of a developer key.
+    pub fn of_key(key: KeyRecord, synthetic: bool) -> Self {
+        Self {
+            kind: GrantKind::Key,
+            tenant: key.tenant,
+            synthetic,
+            sandbox: key.sandbox,
+            scope: ScopeSet::parse(&key.scope),
+            patient: key.patient,
+            key_id: key.id,
         }
+    }
+
+    /// The most a client may be granted.
+    pub fn of_client(client: ClientRecord, synthetic: bool) -> Self {
+        Self::of_token(client.tenant, client.id, &client.scope, synthetic)
+    }
+
+    pub(super) fn of_token(tenant: TenantId, client: String, scope: &str, synthetic: bool) -> Self {
+        Self {
+            kind: GrantKind::Token,
+            tenant,
+            synthetic,
+            sandbox: false,
+            scope: ScopeSet::parse(scope),
+            patient: None,
+            key_id: client,
+        }
+    }
+
+    /// Whether its scopes are about some resources of this type and this access.
+    pub(super) fn covers(&self, kind: &str, access: Access) -> bool {
+        self.scopes_of(kind, access).next().is_some()
+    }
+
+    /// Its scopes about this type and this access. Without a patient, those about one are about nobody.
+    pub fn scopes_of<'a>(
+        &'a self,
+        kind: &'a str,
+        access: Access,
+    ) -> impl Iterator<Item = &'a super::scope::ResourceScope> {
+        let counts = |context| context != Context::Patient || self.patient.is_some();
+        self.scope.resources().iter().filter(move |scope| counts(scope.context) && scope.covers(kind, access))
     }
 }
 
-/// Granted scopes: `system/Observation.rs`, `system/*.read`, and our own `ingest` and `control`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ScopeSet {
-    scopes: Vec<String>,
+/// An authenticated caller, and what was decided about it.
+#[derive(Debug)]
+pub struct Bearer {
+    grant: Grant,
+    policy: Arc<Policy>,
+    /// Decisions are asked for often, and neither policy nor grant changes under them.
+    decided: Mutex<BTreeMap<(Action, String), bool>>,
 }
 
-impl ScopeSet {
-    /// Reads a blank-separated list. What is not understood grants nothing.
-    pub fn parse(list: &str) -> Self {
-        Self { scopes: list.split_whitespace().map(str::to_owned).collect() }
+impl Deref for Bearer {
+    type Target = Grant;
+
+    fn deref(&self) -> &Grant {
+        &self.grant
+    }
+}
+
+impl Bearer {
+    pub(super) fn new(grant: Grant, policy: Arc<Policy>) -> Self {
+        Self { grant, policy, decided: Mutex::default() }
+    }
+
+    /// Whether some resources of this type may be accessed so; which ones, the scopes say.
+    pub fn may(&self, kind: &str, access: Access) -> bool {
+        self.decide(Action::Fhir(access), Some(kind))
     }
 
     /// Whether packets may be sent.
     pub fn may_ingest(&self) -> bool {
-        self.scopes.iter().any(|s| s == "ingest")
+        self.decide(Action::Ingest, None)
     }
 
     /// Whether the control plane may be used.
     pub fn may_control(&self) -> bool {
-        self.scopes.iter().any(|s| s == "control")
+        self.decide(Action::Control, None)
     }
 
-    /// Whether resources of this type may be accessed so.
-    ///
-    /// Scopes with a query (`?category=…`) are narrower than a type and grant nothing here.
-    pub fn may(&self, resource_type: &str, access: Access) -> bool {
-        self.scopes.iter().any(|scope| {
-            let Some((context, rest)) = scope.split_once('/') else { return false };
-            let Some((kind, verbs)) = rest.split_once('.') else { return false };
-            if !matches!(context, "system" | "user" | "*") || !(kind == "*" || kind == resource_type) {
-                return false;
-            }
-            match verbs {
-                "*" => true,
-                "read" => matches!(access, Access::Read | Access::Search),
-                "write" => matches!(access, Access::Create | Access::Update | Access::Delete),
-                letters => letters.chars().all(|c| "cruds".contains(c)) && letters.contains(access.letter()),
-            }
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scopes_grant_what_they_say_and_no_more() {
-        let scopes = ScopeSet::parse("system/Observation.rs system/Device.r ingest system/Patient.rs?_id=1");
-        assert!(scopes.may("Observation", Access::Search) && scopes.may("Observation", Access::Read));
-        assert!(!scopes.may("Observation", Access::Create));
-        assert!(!scopes.may("Device", Access::Search));
-        assert!(!scopes.may("Patient", Access::Read));
-        assert!(scopes.may_ingest() && !scopes.may_control());
-        assert!(ScopeSet::parse("system/*.read").may("Provenance", Access::Search));
+    fn decide(&self, action: Action, kind: Option<&str>) -> bool {
+        let key = (action, kind.unwrap_or_default().to_owned());
+        if let Some(decided) = self.decided.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return *decided;
+        }
+        let place = Place { tenant: &self.grant.tenant, synthetic: self.grant.synthetic, kind };
+        let is_allowed = self.policy.decide(&self.grant, action, place).is_allowed;
+        self.decided.lock().unwrap_or_else(PoisonError::into_inner).insert(key, is_allowed);
+        is_allowed
     }
 }

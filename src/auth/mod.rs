@@ -1,66 +1,83 @@
-//! Who may do what: developer keys and their scopes.
+//! Who may do what: developer keys, clients of the authorization server and their tokens, scopes, and the policy that
+//! decides.
 
+mod client;
+mod denied;
 mod grant;
+mod issue;
 mod key;
+mod limit;
+mod policy;
+mod scope;
+mod secret;
+mod token;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::HeaderValue;
 use sha2::{Digest, Sha256};
 
-pub use grant::{Access, Grant, ScopeSet};
+#[cfg(test)]
+pub(crate) use client::fixture;
+pub use client::{ALGORITHMS, ClientError, FetchError, Fetcher, NewClient, RegistrationError};
+pub use denied::Denied;
+pub use grant::{Bearer, Grant, GrantKind};
+pub use issue::{Issued, NoToken};
 pub use key::{KeyError, NewKey};
+pub use policy::{Action, Decision, Place, Policy, PolicyError};
+pub use scope::{Access, Context, ResourceScope, ScopeSet, UnknownScope};
+pub use secret::Secret;
+pub use token::{AccessToken, Claims, KeyError as SigningKeyError, Keys, rotate};
 
-use crate::problem::Problem;
-use crate::store::{KeyRecord, Store, StoreError};
-use crate::time::Clock;
+use crate::store::Store;
+use crate::time::{self, Clock};
+use client::Verifier;
+use limit::Limiter;
 
-/// Why a request is not let in.
-#[derive(Debug, thiserror::Error)]
-pub enum Denied {
-    /// No `Authorization: Bearer` header.
-    #[error("a bearer token is needed: Authorization: Bearer sk_…")]
-    Missing,
-    /// The token is unknown, expired or revoked; which one is nobody's business.
-    #[error("the bearer token is not valid")]
-    Invalid,
-    /// The store failed.
-    #[error("the token could not be checked")]
-    Store(#[from] StoreError),
+/// How long a copy of the key set may be kept, in seconds.
+pub const KEY_SET_AGE_S: i64 = token::PUBLISHED_S;
+
+/// How long a token that was found is taken for good without asking again: devices send every second, and each asks.
+const TRUST: Duration = Duration::from_secs(1);
+/// Tokens that are remembered so.
+const REMEMBERED: usize = 4096;
+
+/// How much callers may ask for.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Requests a second with one key, or of one client, at each node.
+    pub requests_per_s: u32,
 }
 
-/// What a caller outside the FHIR paths is told.
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Missing | Denied::Invalid => {
-                Self::new(StatusCode::UNAUTHORIZED, "unauthorized", denied.to_string())
-            }
-            Denied::Store(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "token could not be checked");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again").retry_after(1)
-            }
-        }
+impl Default for Limits {
+    fn default() -> Self {
+        Self { requests_per_s: 5_000 }
     }
 }
 
-/// How long a key that was found is taken for good without asking again: devices send every second, and each asks.
-const TRUST: Duration = Duration::from_secs(1);
-/// Keys that are remembered so.
-const REMEMBERED: usize = 4096;
-
-/// Checks bearer tokens.
+/// Checks bearer tokens, and gives them to clients.
 #[derive(Clone)]
 pub struct Auth {
     store: Store,
     clock: Arc<dyn Clock>,
+    policy: Arc<Policy>,
+    keys: Keys,
+    clients: Verifier,
     found: Arc<Mutex<Found>>,
+    limiter: Limiter,
 }
 
-/// Keys by their hash, with when they were found.
-type Found = BTreeMap<[u8; 32], (Instant, KeyRecord)>;
+/// What tokens grant by their hash, with when they were found and when they expire.
+type Found = BTreeMap<[u8; 32], Known>;
+
+#[derive(Debug, Clone)]
+struct Known {
+    at: Instant,
+    expires: Option<time::Instant>,
+    bearer: Arc<Bearer>,
+}
 
 impl std::fmt::Debug for Auth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -69,16 +86,33 @@ impl std::fmt::Debug for Auth {
 }
 
 impl Auth {
-    /// Checks against this store.
-    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, found: Arc::default() }
+    /// Checks against this store and decides by this policy; key sets of clients are fetched by `fetcher`. To be called where
+    /// there is a runtime.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, policy: Policy, fetcher: Fetcher, limits: Limits) -> Self {
+        token::install();
+        let clients = Verifier::new(store.clone(), fetcher);
+        let keys = Keys::new(store.clone());
+        Self {
+            store,
+            clock,
+            policy: Arc::new(policy),
+            keys,
+            clients,
+            found: Arc::default(),
+            limiter: Limiter::new(limits.requests_per_s),
+        }
+    }
+
+    /// The keys tokens are signed with.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// What the bearer of this `Authorization` header may do.
     ///
     /// # Errors
     /// [`Denied`].
-    pub async fn authenticate(&self, header: Option<&HeaderValue>) -> Result<Grant, Denied> {
+    pub async fn authenticate(&self, header: Option<&HeaderValue>) -> Result<Arc<Bearer>, Denied> {
         let header = header.ok_or(Denied::Missing)?.to_str().map_err(|_| Denied::Invalid)?;
         let (scheme, token) = header.split_once(' ').ok_or(Denied::Missing)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
@@ -87,45 +121,77 @@ impl Auth {
         self.authenticate_token(token.trim()).await
     }
 
-    /// What the bearer of this token may do. A key that is revoked is good for a second more.
+    /// What the bearer of this token may do. One that is revoked is good for a second more.
     ///
     /// # Errors
     /// [`Denied`].
-    pub async fn authenticate_token(&self, token: &str) -> Result<Grant, Denied> {
-        // Looked up by hash, so the time it takes tells nothing about the key.
+    pub async fn authenticate_token(&self, token: &str) -> Result<Arc<Bearer>, Denied> {
+        // Looked up by hash, so the time it takes tells nothing about the token.
         let hash = hash(token);
-        let record = match self.remembered(&hash) {
-            Some(record) => record,
-            None => self.remember(hash, self.store.find_key(&hash).await?.ok_or(Denied::Invalid)?),
+        let known = match self.remembered(&hash) {
+            Some(known) => known,
+            None => self.remember(hash, self.find(token, &hash).await?),
         };
-        if record.expires.is_some_and(|at| at <= self.clock.now()) {
+        if known.expires.is_some_and(|at| at <= self.clock.now()) {
             return Err(Denied::Invalid);
         }
-        Ok(Grant {
-            tenant: record.tenant,
-            sandbox: record.sandbox,
-            scope: ScopeSet::parse(&record.scope),
-            key_id: record.id,
-        })
+        self.limiter.count(&known.bearer.key_id, Instant::now()).map_err(|_| Denied::Limited)?;
+        Ok(known.bearer)
     }
-}
 
-impl Auth {
-    fn remembered(&self, hash: &[u8; 32]) -> Option<KeyRecord> {
+    async fn find(&self, token: &str, hash: &[u8; 32]) -> Result<Known, Denied> {
+        if token.starts_with("sk_") {
+            let (key, synthetic) = self.store.find_key(hash).await?.ok_or(Denied::Invalid)?;
+            let expires = key.expires;
+            return Ok(self.known(expires, Grant::of_key(key, synthetic)));
+        }
+        let token = self.keys.read(token, self.clock.now()).await?.ok_or(Denied::Invalid)?;
+        let standing = self.store.standing(&token.claims.jti, &token.claims.client_id).await?;
+        let synthetic = standing.ok_or(Denied::Invalid)?;
+        let expires = Some(token.claims.expires());
+        let grant = Grant::of_token(token.tenant, token.claims.client_id, &token.claims.scope, synthetic);
+        Ok(self.known(expires, grant))
+    }
+
+    fn known(&self, expires: Option<time::Instant>, grant: Grant) -> Known {
+        Known { at: Instant::now(), expires, bearer: Arc::new(Bearer::new(grant, Arc::clone(&self.policy))) }
+    }
+
+    fn remembered(&self, hash: &[u8; 32]) -> Option<Known> {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.get(hash).filter(|(at, _)| at.elapsed() < TRUST).map(|(_, record)| record.clone())
+        found.get(hash).filter(|known| known.at.elapsed() < TRUST).cloned()
     }
 
-    fn remember(&self, hash: [u8; 32], record: KeyRecord) -> KeyRecord {
+    fn remember(&self, hash: [u8; 32], known: Known) -> Known {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if found.len() >= REMEMBERED {
             found.clear();
         }
-        found.insert(hash, (Instant::now(), record.clone()));
-        record
+        found.insert(hash, known.clone());
+        known
     }
+}
+
+/// A public id nobody has: the kind and 16 random bytes.
+fn new_id(kind: &str) -> Result<String, getrandom::Error> {
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random)?;
+    Ok(format!("{kind}_{}", hex::encode(random)))
 }
 
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
+}
+
+/// The cryptography of TLS, which the binary chooses.
+#[cfg(test)]
+pub(crate) fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// One that asks public addresses.
+#[cfg(test)]
+pub(crate) fn fetcher() -> Fetcher {
+    install_tls();
+    Fetcher::new(false).unwrap()
 }

@@ -1,21 +1,27 @@
 //! `afferent admin`: works on the database of a running or stopped server, never over the network.
-#![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::{archive, rederive, storage};
-use crate::auth::NewKey;
+use super::{archive, client_registry, developer_key, explain, rederive, storage};
 use crate::config::Given;
-use crate::id::TenantId;
 use crate::store::Store;
 use crate::time::SystemClock;
 
 /// Where the database is, and what to do.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// Where the database is.
+#[derive(Debug, clap::Args)]
+pub(super) struct Place {
     /// Database, sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME [default: afferent.db in the data directory].
     #[arg(long, env = "AFFERENT_DATABASE", hide_env_values = true, global = true)]
     database: Option<String>,
@@ -25,15 +31,39 @@ pub struct Args {
     /// Configuration file (TOML).
     #[arg(long, env = "AFFERENT_CONFIG", global = true)]
     config: Option<PathBuf>,
-    #[command(subcommand)]
-    action: Action,
+}
+
+impl Place {
+    /// What was given of the place, and what the file says.
+    fn given(self) -> anyhow::Result<(Given, Given)> {
+        let file = self.config.as_deref().map(Given::from_file).transpose()?.unwrap_or_default();
+        Ok((Given { data: self.data, database: self.database, ..Given::default() }, file))
+    }
+}
+
+/// Opens the database.
+pub(super) async fn open(given: Given, file: Given) -> anyhow::Result<Store> {
+    let config = given.or(file).build()?;
+    std::fs::create_dir_all(&config.data)?;
+    Ok(Store::open(&config.database, Arc::new(SystemClock)).await?)
+}
+
+/// Opens the database of a place.
+pub(super) async fn open_at(place: Place) -> anyhow::Result<Store> {
+    let (given, file) = place.given()?;
+    open(given, file).await
 }
 
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Developer keys.
     #[command(subcommand)]
-    Key(KeyAction),
+    Key(developer_key::Action),
+    /// Clients of the authorization server.
+    #[command(subcommand)]
+    Client(client_registry::Action),
+    /// Tell whether a key or client may do something, and why.
+    ExplainAccess(explain::Args),
     /// The raw archive: verify it, read it, rotate its keys, delete from it.
     Archive(Box<archive::Args>),
     /// Compute again from raw what is stored, and show what would change.
@@ -44,40 +74,31 @@ enum Action {
     Explain(storage::ExplainArgs),
 }
 
-#[derive(Debug, Subcommand)]
-enum KeyAction {
-    /// Make a key and print it: the only time it can be seen.
-    Create {
-        /// Tenant it opens.
-        #[arg(long, default_value = "default")]
-        tenant: String,
-        /// For synthetic patients only.
-        #[arg(long)]
-        sandbox: bool,
-        /// Blank-separated scopes [default: everything].
-        #[arg(long)]
-        scope: Option<String>,
-    },
-}
-
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let file = args.config.as_deref().map(Given::from_file).transpose()?.unwrap_or_default();
-    let given = Given { data: args.data, database: args.database, ..Given::default() };
-    let KeyAction::Create { tenant, sandbox, scope } = match args.action {
-        Action::Key(action) => action,
-        Action::Archive(archive) => return archive.run(given, file).await,
-        Action::Rederive(rederive) => return rederive.run(given.or(file).build()?).await,
-        Action::Storage(storage) => return storage.run(&given.or(file).build()?).await,
-        Action::Explain(explain) => return explain.run(&given.or(file).build()?).await,
-    };
-    let config = given.or(file).build()?;
-    std::fs::create_dir_all(&config.data)?;
-    let store = Store::open(&config.database, Arc::new(SystemClock)).await?;
-    let mut key = NewKey::for_everything(TenantId::new(tenant)?, sandbox);
-    if let Some(scope) = scope {
-        key.scope = scope;
+    let (given, file) = args.place.given()?;
+    match args.action {
+        Action::Key(action) => {
+            let store = open(given, file).await?;
+            action.run(&store).await?;
+            store.close().await;
+            Ok(())
+        }
+        Action::Client(action) => {
+            let store = open(given, file).await?;
+            action.run(&store).await?;
+            store.close().await;
+            Ok(())
+        }
+        Action::ExplainAccess(explain) => {
+            let policy = given.policy.clone().or(file.policy.clone());
+            let store = open(given, file).await?;
+            let explained = explain.run(&store, policy.as_deref()).await;
+            store.close().await;
+            explained
+        }
+        Action::Archive(archive) => archive.run(given, file).await,
+        Action::Rederive(rederive) => rederive.run(given.or(file).build()?).await,
+        Action::Storage(storage) => storage.run(&given.or(file).build()?).await,
+        Action::Explain(explain) => explain.run(&given.or(file).build()?).await,
     }
-    println!("{}", key.create(&store).await?);
-    store.close().await;
-    Ok(())
 }

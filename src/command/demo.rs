@@ -66,7 +66,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         app.store().put_if_absent(&tenant, example).await?;
     }
     let url = format!("http://{}", app.address()?);
-    let key = NewKey::for_everything(tenant, true).create(app.store()).await?;
+    let key = NewKey::for_everything(tenant, true).create(app.store()).await?.expose().to_owned();
     let server = tokio::spawn(app.serve(stopped()));
     let sender = Sender { client: reqwest::Client::new(), url: url.clone(), key: key.clone() };
     announce(&url, &key, &data);

@@ -4,11 +4,15 @@ mod admin;
 mod archive;
 mod check;
 mod client;
+mod client_registry;
 mod demo;
+mod developer_key;
 mod encode;
 mod evaluate;
+mod explain;
 #[cfg(test)]
 mod fake;
+mod keys;
 pub mod load;
 mod rederive;
 pub mod replay;
@@ -35,6 +39,8 @@ pub enum Command {
     Check(check::Args),
     /// Simulate devices and measure.
     Load(load::Args),
+    /// The keys access tokens are signed with.
+    Keys(keys::Args),
     /// Work on the database of a running or stopped server.
     Admin(admin::Args),
 }
@@ -57,6 +63,7 @@ pub fn run(command: Command) -> ExitCode {
             Command::Serve(args) => serve::run(*args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Keys(args) => keys::run(args).await,
             Command::Check(args) => check::run(&args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Load(args) => load::run(args).await,

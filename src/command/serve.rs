@@ -46,6 +46,15 @@ pub(super) struct Settings {
     /// Refuse references to what is not there in what FHIR clients write
     #[arg(long, env = "AFFERENT_CHECK_REFERENCES", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     check_references: Option<bool>,
+    /// Fetch key sets of clients from private addresses and over http as well
+    #[arg(long, env = "AFFERENT_KEY_SETS_ANYWHERE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    key_sets_anywhere: Option<bool>,
+    /// File of policies in Cedar that forbid more than scopes do.
+    #[arg(long, env = "AFFERENT_POLICY")]
+    policy: Option<PathBuf>,
+    /// Requests a second with one developer key or of one client [default: 5000]
+    #[arg(long, env = "AFFERENT_REQUESTS_PER_S", value_name = "N")]
+    requests_per_s: Option<u32>,
     /// Pipeline threads [default: one a core].
     #[arg(long, env = "AFFERENT_WORKERS")]
     workers: Option<usize>,
@@ -65,6 +74,9 @@ impl Settings {
             organization: self.organization,
             clock_bound_s: self.clock_bound_s,
             check_references: self.check_references,
+            key_sets_anywhere: self.key_sets_anywhere,
+            policy: self.policy,
+            requests_per_s: self.requests_per_s,
             workers: self.workers,
             archive: self.archive,
         };

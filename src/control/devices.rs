@@ -1,5 +1,7 @@
 //! `/api/v1/devices/{device}`: which model a device is, and who wears it.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::Object;
 use super::{ControlState, authorize, unavailable};
-use crate::auth::Grant;
+use crate::auth::{Bearer, Grant};
 use crate::id::{DeviceKey, ResourceId};
 use crate::pipeline::to_the_end;
 use crate::problem::Problem;
@@ -100,7 +102,7 @@ pub(super) enum Model {
 /// Once it is begun it has to come to its end: what is stored and nobody was told of would have no effect until the next start.
 pub(super) async fn set_worn(
     state: ControlState,
-    grant: Grant,
+    grant: Arc<Bearer>,
     device: DeviceKey,
     model: Model,
     worn: Vec<Span>,
@@ -120,7 +122,7 @@ pub(super) async fn set_worn(
 async fn store_worn(store: &Store, grant: &Grant, device: &DeviceKey, worn: &[Span]) -> Result<bool, Problem> {
     let tenant = &grant.tenant;
     for span in worn {
-        let stub = crate::projection::stub_patient(tenant, &span.wearer.patient, grant.sandbox);
+        let stub = crate::projection::stub_patient(tenant, &span.wearer.patient, grant.synthetic);
         store.put_if_absent(tenant, stub).await.map_err(|e| unavailable(&e))?;
     }
     store.set_worn(tenant, device, worn).await.map_err(|e| unavailable(&e))

@@ -79,7 +79,7 @@ pub(super) async fn put_enrolment(
     let (written, revision) = put.map_err(|e| failed(&e))?;
     if written != Written::Updated {
         // Also when it was there already: who made it may not have come so far.
-        let stub = crate::projection::stub_patient(&grant.tenant, &enrolment.patient, grant.sandbox);
+        let stub = crate::projection::stub_patient(&grant.tenant, &enrolment.patient, grant.synthetic);
         state.store.put_if_absent(&grant.tenant, stub).await.map_err(|e| unavailable(&e))?;
     }
     Ok(tagged(status(written), revision, EnrolmentAnswer::from(enrolment)))

@@ -25,7 +25,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::{Auth, Grant};
+use crate::auth::{Auth, Bearer};
 use crate::episode::Episodes;
 use crate::ingest::SharedClock;
 use crate::pipeline::Pipeline;
@@ -77,9 +77,9 @@ fn documented() -> OpenApiRouter<ControlState> {
 }
 
 /// Who asks, if they may use the control plane.
-async fn authorize(state: &ControlState, headers: &HeaderMap) -> Result<Grant, Problem> {
+async fn authorize(state: &ControlState, headers: &HeaderMap) -> Result<Arc<Bearer>, Problem> {
     let grant = state.auth.authenticate(headers.get(header::AUTHORIZATION)).await?;
-    if grant.scope.may_control() {
+    if grant.may_control() {
         return Ok(grant);
     }
     Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "the key has no control scope"))

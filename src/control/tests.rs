@@ -20,7 +20,13 @@ async fn state() -> (tempfile::TempDir, ControlState) {
     let pipeline = episode::fixture::pipeline(&store, &registry).await;
     let clock: Arc<dyn crate::time::Clock> = Arc::new(crate::store::fixture::Standing);
     let state = ControlState {
-        auth: Auth::new(store.clone(), Arc::clone(&clock)),
+        auth: Auth::new(
+            store.clone(),
+            Arc::clone(&clock),
+            crate::auth::Policy::new(None).unwrap(),
+            crate::auth::fetcher(),
+            crate::auth::Limits::default(),
+        ),
         episodes: Episodes::new(store.clone(), pipeline.clone(), "Clinic"),
         clock: SharedClock(clock),
         store,

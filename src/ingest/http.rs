@@ -35,7 +35,7 @@ async fn take(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Accepted, Problem> {
     let grant = state.auth.authenticate(headers.get(header::AUTHORIZATION)).await?;
-    if !grant.scope.may_ingest() {
+    if !grant.may_ingest() {
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "the key has no ingest scope"));
     }
     let format = format(headers)?;

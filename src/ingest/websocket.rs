@@ -4,6 +4,8 @@
 //! as the journal writes, so a sender is slowed by TCP's own flow control. An acknowledgement covers everything up to its
 //! `contiguous` number, so a lost one does no harm.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,7 +14,7 @@ use serde_json::json;
 
 use super::IngestState;
 use super::http::{acknowledgement, malformed, submit};
-use crate::auth::Grant;
+use crate::auth::Bearer;
 use crate::packet::{Format, parse_batch};
 use crate::problem::Problem;
 
@@ -41,7 +43,7 @@ pub(super) async fn stream(
     }
 }
 
-async fn authenticate(state: &IngestState, headers: &HeaderMap) -> Result<Grant, Problem> {
+async fn authenticate(state: &IngestState, headers: &HeaderMap) -> Result<Arc<Bearer>, Problem> {
     let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let token = offered.split(',').find_map(|p| p.trim().strip_prefix(BEARER_PROTOCOL));
     let grant = match token {
@@ -49,13 +51,13 @@ async fn authenticate(state: &IngestState, headers: &HeaderMap) -> Result<Grant,
         None => state.auth.authenticate(headers.get(header::AUTHORIZATION)).await,
     };
     let grant = grant?;
-    if grant.scope.may_ingest() {
+    if grant.may_ingest() {
         return Ok(grant);
     }
     Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "the key has no ingest scope"))
 }
 
-async fn serve(mut socket: WebSocket, state: IngestState, grant: Grant) {
+async fn serve(mut socket: WebSocket, state: IngestState, grant: Arc<Bearer>) {
     while let Some(Ok(message)) = socket.recv().await {
         let (format, body) = match &message {
             Message::Text(text) => (Format::Json, text.as_bytes()),

@@ -8,17 +8,20 @@ use axum::response::Response;
 use super::extract::{Base, Format};
 use super::respond::{self, Version};
 use super::state::RestState;
-use super::template::{PLACE, Template};
+use super::template::{AUTHORIZATION, PLACE, Template};
 use crate::capability::{Capability, Interaction, Operation, Parameter, ResourceRow};
 use crate::fhir::datatype::coded;
 use crate::fhir::json::{self, WriteError};
-use crate::fhir::make::{boolean, element, list, object, one, text, texts};
+use crate::fhir::make::{boolean, complex_extension, element, extension, list, object, one, text, texts};
 use crate::fhir::{Element, FHIR_VERSION, Primitive, Value};
 
 /// When what the statement says last changed.
 const DATE: &str = "2026-11-21";
 
-/// The statement with a gap for the base URL.
+/// <https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html>
+const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
+
+/// The statement with gaps for the URLs.
 ///
 /// # Errors
 /// It cannot be written.
@@ -58,9 +61,19 @@ fn rest(capability: &Capability) -> Element {
     let service =
         coded("http://terminology.hl7.org/CodeSystem/restful-security-service", "SMART-on-FHIR", Some("SMART-on-FHIR"));
     let about = "A bearer token with SMART App Launch 2 scopes such as system/Observation.cruds. What this server derives is read-only.";
+    let uri = |name: &str| extension(name, ("valueUri", text(format!("{AUTHORIZATION}/{name}"))));
+    let uris = complex_extension(OAUTH_URIS, ["token", "introspect", "revoke"].map(uri).to_vec());
     element([
         ("mode", text("server")),
-        ("security", object([("service", one(service)), ("description", text(about))])),
+        (
+            "security",
+            object([
+                ("extension", list(vec![uris])),
+                ("cors", boolean(true)),
+                ("service", one(service)),
+                ("description", text(about)),
+            ]),
+        ),
         ("interaction", list(capability.system.iter().map(|i| element([("code", text(i.code()))])).collect())),
         ("resource", list(capability.resources().map(|row| resource(capability, row)).collect())),
     ])

@@ -147,7 +147,7 @@ impl Error {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::At { error, .. } => error.status(),
-            Self::Store(StoreError::Busy) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Store(StoreError::Busy) | Self::Denied(Denied::Limited) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(error) if error.is_contention() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Gone(_) => StatusCode::GONE,
@@ -185,7 +185,7 @@ impl Error {
             return error.issues().into_iter().map(put).collect();
         }
         let code = match self {
-            Self::Store(StoreError::Busy) => "throttled",
+            Self::Store(StoreError::Busy) | Self::Denied(Denied::Limited) => "throttled",
             Self::Store(error) if error.is_contention() => "transient",
             Self::Content(invalid) if invalid.is_structure => "structure",
             Self::Refused { .. } => "invalid",
@@ -208,7 +208,7 @@ impl Error {
         };
         // What went wrong inside is for the log, not for the client.
         let details = match self {
-            Self::Denied(denied @ (Denied::Missing | Denied::Invalid)) => denied.to_string(),
+            Self::Denied(denied @ (Denied::Missing | Denied::Invalid | Denied::Limited)) => denied.to_string(),
             Self::Store(limit @ (StoreError::TooMany { .. } | StoreError::TooBroad { .. } | StoreError::Busy)) => {
                 limit.to_string()
             }

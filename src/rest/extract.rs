@@ -1,6 +1,7 @@
 //! What handlers take from a request: who asks, for which resource, in which format, under which URL.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -9,12 +10,12 @@ use axum::http::{HeaderMap, header};
 use super::error::Error;
 use super::parameters::Shape;
 use super::state::{RestState, TypeState};
-use crate::auth::{Access, Grant};
+use crate::auth::{Access, Bearer, Grant};
 use crate::id::{CANONICAL_BASE, ResourceId, TenantId};
 
 /// The authenticated caller.
 #[derive(Debug, Clone)]
-pub(super) struct Caller(Grant);
+pub(super) struct Caller(Arc<Bearer>);
 
 impl Caller {
     /// The tenant the request is about.
@@ -22,9 +23,14 @@ impl Caller {
         &self.0.tenant
     }
 
-    /// Whether the caller may do this.
+    /// What the caller may do.
+    pub(super) fn grant(&self) -> &Grant {
+        &self.0
+    }
+
+    /// Whether the caller may do this to some resources of the type; to which ones, [`super::guard`] tells.
     pub(super) fn may(&self, kind: &str, access: Access) -> bool {
-        self.0.scope.may(kind, access)
+        self.0.may(kind, access)
     }
 
     /// Refuses what the caller's scopes do not allow.
@@ -32,14 +38,7 @@ impl Caller {
         if self.may(kind, access) {
             return Ok(());
         }
-        let access = match access {
-            Access::Create => "create",
-            Access::Read => "read",
-            Access::Update => "update",
-            Access::Delete => "delete",
-            Access::Search => "search",
-        };
-        Err(Error::Forbidden { access, kind: kind.to_owned() })
+        Err(Error::Forbidden { access: access.word(), kind: kind.to_owned() })
     }
 
     /// `meta.source` of what the caller writes.

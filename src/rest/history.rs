@@ -26,17 +26,17 @@ pub(super) async fn history_instance(
 ) -> Result<Response, Error> {
     caller.require(state.kind(), Access::Read)?;
     let parameters = HistoryParameters::parse(pairs(query.as_deref()), handling)?;
-    let (store, tenant) = (&state.rest.store, caller.tenant());
-    let newest = match store.read(tenant, state.kind(), &id).await? {
+    let newest = match caller.read(&state.rest, state.kind(), &id).await? {
         Some(current) => Some(current),
-        None => store.deletion(tenant, state.kind(), &id).await?,
+        None => caller.deletion(&state.rest, state.kind(), &id).await?,
     };
     let newest = newest.ok_or_else(|| Error::NotFound(format!("{}/{id}", state.kind())))?;
     // Versions are numbered from 1 without gaps.
-    let total = u64::try_from(newest.version).ok().filter(|_| !parameters.is_filtered());
+    let is_all = !parameters.is_filtered() && !caller.is_bounded();
+    let total = u64::try_from(newest.version).ok().filter(|_| is_all);
     let path = format!("{base}/{}/{id}/_history", state.kind());
     let versions = Versions { id: Some(id), ..parameters.versions(vec![state.kind().to_owned()]) };
-    let page = store.history(tenant, &versions).await?;
+    let page = caller.history(&state.rest, &versions, Access::Read).await?;
     Ok(respond::json(StatusCode::OK, bundle(&base, &path, &parameters, total, page)))
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn history_type(
     let parameters = HistoryParameters::parse(pairs(query.as_deref()), handling)?;
     let path = format!("{base}/{}/_history", state.kind());
     let versions = parameters.versions(vec![state.kind().to_owned()]);
-    let page = state.rest.store.history(caller.tenant(), &versions).await?;
+    let page = caller.history(&state.rest, &versions, Access::Search).await?;
     Ok(respond::json(StatusCode::OK, bundle(&base, &path, &parameters, None, page)))
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn history_system(
     if kinds.is_empty() {
         return Err(Error::Forbidden { access: "search", kind: "any resource type".to_owned() });
     }
-    let page = state.store.history(caller.tenant(), &parameters.versions(kinds)).await?;
+    let page = caller.history(&state, &parameters.versions(kinds), Access::Search).await?;
     Ok(respond::json(StatusCode::OK, bundle(&base, &format!("{base}/_history"), &parameters, None, page)))
 }
 

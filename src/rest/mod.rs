@@ -15,6 +15,7 @@ mod error;
 mod explain;
 mod extract;
 mod format;
+mod guard;
 mod history;
 mod ndjson;
 mod openapi;

@@ -13,7 +13,6 @@ use super::parameters::Shape;
 use super::respond::{self, Version};
 use super::state::TypeState;
 use super::subset::subset;
-use crate::auth::Access;
 use crate::id::ResourceId;
 use crate::store::Stored;
 
@@ -26,7 +25,6 @@ pub(super) async fn read(
     shape: Shape,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    caller.require(state.kind(), Access::Read)?;
     let stored = current(&state, &caller, &id).await?;
     resource(&state, &headers, &stored, &shape)
 }
@@ -40,17 +38,16 @@ pub(super) async fn read_binary(
     shape: Shape,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    caller.require(state.kind(), Access::Read)?;
     let stored = current(&state, &caller, &id).await?;
     if format.fhir { resource(&state, &headers, &stored, &shape) } else { content(&headers, &stored) }
 }
 
 /// The current version; an error says whether there ever was one.
 async fn current(state: &TypeState, caller: &Caller, id: &ResourceId) -> Result<Stored, Error> {
-    let (store, tenant, kind) = (&state.rest.store, caller.tenant(), state.kind());
-    match store.read(tenant, kind, id).await? {
+    let kind = state.kind();
+    match caller.read(&state.rest, kind, id).await? {
         Some(stored) => Ok(stored),
-        None if store.deletion(tenant, kind, id).await?.is_some() => Err(Error::Gone(format!("{kind}/{id}"))),
+        None if caller.deletion(&state.rest, kind, id).await?.is_some() => Err(Error::Gone(format!("{kind}/{id}"))),
         None => Err(Error::NotFound(format!("{kind}/{id}"))),
     }
 }

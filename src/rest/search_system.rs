@@ -51,7 +51,7 @@ async fn search(
     pairs: Pairs,
 ) -> Result<Response, Error> {
     let all = state.capability.resources().filter(|row| searchable(row));
-    let allowed: Vec<&ResourceRow> = all.filter(|row| caller.may(&row.resource, Access::Search)).collect();
+    let allowed: Vec<&ResourceRow> = all.filter(|row| caller.may_search_all(state, &row.resource)).collect();
     let context = state.context(&base);
     let parameters = SystemParameters::parse(&context, allowed, pairs, |kind| {
         let known = state.capability.resource(kind).filter(|row| searchable(row));
@@ -75,7 +75,7 @@ async fn search(
             break;
         }
         let search = Search { count: room, total: false, ..of_type.search.clone() };
-        let page = state.store.search(caller.tenant(), &search).await?;
+        let page = caller.search(state, &search).await?;
         room -= page.matches.len();
         next = page.next.as_ref().map(|cursor| format!("{kind}.{}", cursor.encode(&of_type.fingerprint)));
         pages.push((place, page));
@@ -104,7 +104,7 @@ async fn total(state: &RestState, caller: &Caller, parameters: &SystemParameters
     let mut total = 0;
     for of_type in &parameters.types {
         let search = Search { count: 0, total: true, after: None, ..of_type.search.clone() };
-        total += state.store.search(caller.tenant(), &search).await?.total.unwrap_or_default();
+        total += caller.search(state, &search).await?.total.unwrap_or_default();
     }
     Ok(total)
 }

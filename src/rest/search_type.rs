@@ -78,8 +78,7 @@ pub(super) async fn search(
         return Err(Error::Unsupported(parameters.refused()));
     }
     parameters.searched.iter().try_for_each(|kind| caller.require(kind, Access::Search))?;
-    let mut page = state.rest.store.search(caller.tenant(), &parameters.search).await?;
-    page.included.retain(|resource| caller.may(&resource.kind, Access::Read));
+    let page = caller.search(&state.rest, &parameters.search).await?;
     Ok(respond::json(StatusCode::OK, bundle(&state.rest, &base, &parameters, &page)?))
 }
 

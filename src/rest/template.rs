@@ -3,23 +3,23 @@
 /// What stands for the base URL until it is known.
 pub(super) const PLACE: &str = "urn:afferent:base";
 
-/// A document, written once, with a gap for the base URL.
+/// What stands for the URL of the authorization server until it is known.
+pub(super) const AUTHORIZATION: &str = "urn:afferent:oauth2";
+
+/// A document, written once, with gaps for the URLs.
 #[derive(Debug)]
-pub(super) struct Template {
-    before: String,
-    after: String,
-}
+pub(super) struct Template(String);
 
 impl Template {
-    /// Of JSON that has [`PLACE`] in it once.
+    /// Of JSON that may have [`PLACE`] and [`AUTHORIZATION`] in it.
     pub(super) fn new(whole: &str) -> Self {
-        let (before, after) = whole.split_once(PLACE).unwrap_or((whole, ""));
-        Self { before: before.to_owned(), after: after.to_owned() }
+        Self(whole.to_owned())
     }
 
     /// The document at a base URL.
     pub(super) fn at(&self, base: &str) -> Vec<u8> {
         let base: String = base.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect();
-        [&self.before, &base, &self.after].map(String::as_str).concat().into_bytes()
+        let root = base.strip_suffix("/fhir/R4").unwrap_or(&base);
+        self.0.replace(AUTHORIZATION, &format!("{root}/oauth2")).replace(PLACE, &base).into_bytes()
     }
 }

@@ -9,7 +9,6 @@ use super::extract::{Caller, Format, Id, VersionId};
 use super::parameters::Shape;
 use super::read::resource;
 use super::state::TypeState;
-use crate::auth::Access;
 
 /// `GET [base]/[type]/[id]/_history/[version]`
 pub(super) async fn vread(
@@ -21,8 +20,7 @@ pub(super) async fn vread(
     shape: Shape,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    caller.require(state.kind(), Access::Read)?;
-    let stored = state.rest.store.vread(caller.tenant(), state.kind(), &id, version).await?;
+    let stored = caller.vread(&state.rest, state.kind(), &id, version).await?;
     let stored = stored.ok_or_else(|| Error::NotFound(format!("{}/{id}/_history/{version}", state.kind())))?;
     if stored.is_deletion() {
         return Err(Error::Gone(format!("{}/{id}/_history/{version}", state.kind())));

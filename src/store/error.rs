@@ -54,12 +54,22 @@ pub enum StoreError {
     /// The process cannot be given a name of its own.
     #[error("no randomness to be had")]
     Random,
+    /// A tenant holds synthetic patients alone, or real ones; a key for the others does not open it.
+    #[error("the tenant holds {} patients", patients(*.synthetic))]
+    OtherKindOfTenant {
+        /// What it holds.
+        synthetic: bool,
+    },
     /// A stored value is not what this version wrote.
     #[error("stored {what} is damaged")]
     Damaged {
         /// Which value.
         what: &'static str,
     },
+}
+
+fn patients(synthetic: bool) -> &'static str {
+    if synthetic { "synthetic" } else { "real" }
 }
 
 impl StoreError {

@@ -18,6 +18,7 @@ mod developer_key;
 mod device_link;
 mod dialect;
 mod error;
+mod fits;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod history;
@@ -25,6 +26,7 @@ mod index;
 mod journal;
 mod lease;
 mod misplaced;
+mod oauth;
 mod orphan;
 mod program;
 mod read;
@@ -36,6 +38,7 @@ mod sql;
 mod statement;
 mod storage;
 mod table;
+mod tenant;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -64,6 +67,7 @@ pub use history::{Place, Versions};
 pub use index::{OF_TYPE, identifier_of, normalize_reference, text_of};
 pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey, Stretch};
 pub use lease::{Holder, Lease};
+pub use oauth::{ClientKeys, ClientRecord, SigningKeyRecord, Used};
 pub use orphan::Orphans;
 pub use program::{
     Closing, Count, Counted, Due, EpisodeDevices, ExportTrigger, Opening, Page, Project, Refusal, Shown, TriggerKey,

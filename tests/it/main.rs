@@ -13,6 +13,7 @@ mod admin;
 mod alignment;
 mod archive;
 mod associations;
+mod auth;
 mod clock;
 mod episodes;
 mod evaluate;

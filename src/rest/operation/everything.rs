@@ -23,11 +23,10 @@ const ALONG: [&str; 6] = ["Device", "Practitioner", "PractitionerRole", "Organiz
 
 /// `GET [base]/Patient/[id]/$everything`
 pub(super) async fn everything(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
-    call.caller.require(state.kind(), Access::Read)?;
     let id = call.id.as_ref().ok_or_else(|| Error::invalid("id", "is required"))?;
     let of = format!("{}/{id}", state.kind());
     let missing = || Error::NotFound(of.clone());
-    let itself = state.rest.store.read(call.caller.tenant(), state.kind(), id).await?.ok_or_else(missing)?;
+    let itself = call.caller.read(&state.rest, state.kind(), id).await?.ok_or_else(missing)?;
     let rows = rows(&state, &call)?;
     let cursor = call.one("_cursor")?;
     let (place, position) = match cursor {
@@ -53,7 +52,7 @@ pub(super) async fn everything(State(state): State<TypeState>, call: Call) -> Re
             break;
         }
         search.search = Search { count: left, includes: along(row), ..search.search };
-        let page = state.rest.store.search(call.caller.tenant(), &search.search).await?;
+        let page = call.caller.search(&state.rest, &search.search).await?;
         room = Some(left - page.matches.len());
         found.extend(page.matches.into_iter().map(|one| (one, SearchMode::Match)));
         found.extend(page.included.into_iter().map(|one| (one, SearchMode::Include)));
@@ -94,7 +93,7 @@ fn rows<'a>(state: &'a TypeState, call: &Call) -> Result<Vec<(&'a ResourceRow, &
     let is_open = |row: &&ResourceRow| {
         row.source == Source::Store
             && row.supports(Interaction::SearchType)
-            && call.caller.may(&row.resource, Access::Search)
+            && call.caller.reach(&state.rest, &row.resource, Access::Search).is_ok()
             && wanted(call, &row.resource)
     };
     let leads = |row: &'a ResourceRow| {

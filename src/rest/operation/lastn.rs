@@ -48,7 +48,7 @@ pub(super) async fn lastn(State(state): State<TypeState>, call: Call) -> Result<
         pairs.push(("_sort".to_owned(), "-date".to_owned()));
         pairs.push(("_count".to_owned(), max.to_string()));
         let search = SearchParameters::parse(&state.rest.context(&call.base), &state.row, pairs)?.search;
-        let page = state.rest.store.search(call.caller.tenant(), &search).await?;
+        let page = call.caller.search(&state.rest, &search).await?;
         found.extend(page.matches.into_iter().filter(|stored| seen.insert(stored.reference())));
     }
     let base = &call.base;

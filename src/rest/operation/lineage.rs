@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::Call;
 use super::parameters::{answer, parameter, parts, reference};
 use crate::auth::Access;
-use crate::id::TenantId;
 use crate::rest::error::Error;
+use crate::rest::extract::Caller;
 use crate::rest::state::{RestState, TypeState};
 use crate::store::search::{Filter, Search, TermMatch};
 
@@ -19,40 +19,51 @@ const MOST: usize = 64;
 
 /// `GET [base]/Observation/[id]/$lineage`
 pub(super) async fn lineage(State(state): State<TypeState>, call: Call) -> Result<Response, Error> {
-    call.caller.require(state.kind(), Access::Read)?;
     call.caller.require("Provenance", Access::Search)?;
-    let tenant = call.caller.tenant();
+    let caller = &call.caller;
     let id = call.id.as_ref().ok_or_else(|| Error::invalid("id", "is required"))?;
     let first = format!("{}/{id}", state.kind());
     let missing = || Error::NotFound(first.clone());
-    state.rest.store.read(tenant, state.kind(), id).await?.ok_or_else(missing)?;
+    caller.read(&state.rest, state.kind(), id).await?.ok_or_else(missing)?;
 
     let mut sources = Vec::new();
     let (mut seen, mut waiting) = (BTreeSet::from([first.clone()]), VecDeque::from([first]));
     while let Some(target) = waiting.pop_front() {
-        for provenance in provenances(&state.rest, tenant, &target).await? {
-            let source = Source::of(&target, &provenance);
+        for provenance in provenances(&state.rest, caller, &target).await? {
+            let mut source = Source::of(&target, &provenance);
+            if caller.is_bounded() {
+                let mut visible = Vec::new();
+                for derivation in source.derivations {
+                    if caller.sees(&state.rest, &derivation).await? {
+                        visible.push(derivation);
+                    }
+                }
+                source.derivations = visible;
+            }
             let new = source.derivations.iter().filter(|d| seen.len() < MOST && seen.insert((*d).clone()));
             waiting.extend(new.cloned().collect::<Vec<_>>());
-            let version = version(&state.rest, tenant, source.algorithm.as_deref()).await?;
+            let version = version(&state.rest, caller, source.algorithm.as_deref()).await?;
             sources.push(source.part(version));
         }
     }
     Ok(answer(sources))
 }
 
-async fn provenances(state: &RestState, tenant: &TenantId, target: &str) -> Result<Vec<Value>, Error> {
+async fn provenances(state: &RestState, caller: &Caller, target: &str) -> Result<Vec<Value>, Error> {
     let target = Filter::Term { parameter: "target".to_owned(), values: vec![TermMatch::of(target.to_owned())] };
     let search = Search { kind: "Provenance".to_owned(), filters: vec![target], count: MOST, ..Search::default() };
-    let page = state.store.search(tenant, &search).await?;
+    let page = caller.search(state, &search).await?;
     page.matches.iter().map(|found| serde_json::from_slice(&found.json()).map_err(|_| Error::Damaged)).collect()
 }
 
 /// Id and version of an algorithm, by its Device.
-async fn version(state: &RestState, tenant: &TenantId, device: Option<&str>) -> Result<Option<String>, Error> {
+async fn version(state: &RestState, caller: &Caller, device: Option<&str>) -> Result<Option<String>, Error> {
     let id = device.and_then(|device| device.strip_prefix("Device/"));
     let Some(id) = id.and_then(|id| crate::id::ResourceId::new(id).ok()) else { return Ok(None) };
-    let Some(stored) = state.store.read(tenant, "Device", &id).await? else { return Ok(None) };
+    if !caller.may("Device", Access::Read) {
+        return Ok(None);
+    }
+    let Some(stored) = caller.read(state, "Device", &id).await? else { return Ok(None) };
     let device: Value = serde_json::from_slice(&stored.json()).map_err(|_| Error::Damaged)?;
     let text = |value: &Value| value.as_str().map(str::to_owned);
     Ok(text(&device["identifier"][0]["value"]).or_else(|| text(&device["version"][0]["value"])))

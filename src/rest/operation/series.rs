@@ -53,7 +53,7 @@ pub(super) async fn series(State(state): State<TypeState>, call: Call) -> Result
     let mut search = Search { count: PAGE, ..parsed.search };
     let mut drawing: Option<Drawing> = None;
     loop {
-        let page = state.rest.store.search(call.caller.tenant(), &search).await?;
+        let page = call.caller.search(&state.rest, &search).await?;
         for stored in &page.matches {
             let chunk: Chunk = serde_json::from_slice(&stored.json()).map_err(|_| Error::Damaged)?;
             let Some(data) = chunk.value_sampled_data.as_ref().filter(|data| data.dimensions == 1) else { continue };

@@ -81,7 +81,7 @@ async fn observations(state: &TypeState, call: &Call, code: &str) -> Result<Vec<
     let mut search = Search { count: PAGE, ..parsed.search };
     let mut found = Vec::new();
     loop {
-        let page = state.rest.store.search(call.caller.tenant(), &search).await?;
+        let page = call.caller.search(&state.rest, &search).await?;
         found.extend(page.matches);
         if found.len() > MOST {
             return Err(Error::invalid(

@@ -4,6 +4,7 @@ mod bad_input;
 mod form;
 mod openapi;
 mod operation;
+mod scopes;
 mod search;
 mod statement;
 mod us_core;
@@ -21,7 +22,7 @@ use tower::ServiceExt as _;
 use super::conformance::Definitions;
 use super::parameters::{Context, SearchParameters, pairs};
 use super::{Settings, check, routers};
-use crate::auth::{Auth, NewKey};
+use crate::auth::{Auth, Limits, NewKey, Policy};
 use crate::capability::{Capability, Conformance, Interaction, Level, Source};
 use crate::store::Store;
 use crate::store::fixture::{Standing, observation, provenance, resource, store, tenant};
@@ -67,7 +68,12 @@ impl Answer {
 }
 
 async fn key(store: &Store, name: &str, scope: &str) -> String {
-    NewKey { scope: scope.to_owned(), ..NewKey::for_everything(tenant(name), true) }.create(store).await.unwrap()
+    NewKey { scope: scope.to_owned(), ..NewKey::for_everything(tenant(name), true) }
+        .create(store)
+        .await
+        .unwrap()
+        .expose()
+        .to_owned()
 }
 
 async fn server() -> Server {
@@ -111,7 +117,13 @@ async fn empty_with(settings: Settings) -> Server {
             .to_vec(),
     };
     let key = key(&store, "a", "system/*.rs").await;
-    let auth = Auth::new(store.clone(), Arc::new(Standing));
+    let auth = Auth::new(
+        store.clone(),
+        Arc::new(Standing),
+        Policy::new(None).unwrap(),
+        crate::auth::fetcher(),
+        Limits::default(),
+    );
     let router = routers(store.clone(), auth, settings, vec![definition, set]).unwrap();
     Server { _directory: directory, store, router, key }
 }

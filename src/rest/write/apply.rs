@@ -18,7 +18,7 @@ pub(super) async fn once(
 ) -> Result<Vec<Done>, Error> {
     let mut writing = context.state.store.writing(context.caller.tenant()).await?;
     let now = writing.now();
-    let found = identity::found(&mut writing, tasks).await?;
+    let found = identity::found(context, &mut writing, tasks).await?;
     let mut contents = Vec::with_capacity(tasks.len());
     for (task, found) in tasks.iter().zip(&found) {
         contents.push(sent(task, found.as_ref())?);
@@ -39,6 +39,7 @@ pub(super) async fn once(
         references::check(task, content)?;
         content.set_source(&source);
     }
+    within_scopes(context, tasks, &identities, &contents)?;
     if context.state.check_references {
         references::check_targets(&mut writing, tasks, &identities, &contents).await?;
     }
@@ -50,6 +51,28 @@ pub(super) async fn once(
         writing.commit().await?;
     }
     Ok(done.into_iter().map(|(done, _)| done).collect())
+}
+
+/// Refuses what is beyond the caller's scopes in what is there, and in what would be.
+fn within_scopes(
+    context: Context<'_>,
+    tasks: &[Task<'_>],
+    identities: &[Identity],
+    contents: &[Option<Content>],
+) -> Result<(), Error> {
+    if !context.caller.is_bounded() {
+        return Ok(());
+    }
+    for ((task, identity), content) in tasks.iter().zip(identities).zip(contents) {
+        let Identity::Write { id, head } = identity else { continue };
+        let before = head.as_ref().filter(|head| !head.is_deletion()).map(|head| head.stored(&task.kind));
+        let after = content.as_ref().map(Content::element);
+        let place = (task.kind.as_str(), id.as_str());
+        let required =
+            context.caller.require_written(context.state, place, task.method.access(), before.as_ref(), after.as_ref());
+        required.map_err(|error| task.fault(error))?;
+    }
+    Ok(())
 }
 
 /// The resource that was sent. One that a conditional create does not need is not looked at.

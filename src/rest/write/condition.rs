@@ -41,7 +41,7 @@ pub(super) fn searchable<'a>(state: &'a RestState, kind: &str) -> Option<&'a Res
 }
 
 /// What says how to answer a search and not what to look for. <https://hl7.org/fhir/R4/search.html#Summary>
-fn is_result_parameter(name: &str) -> bool {
+pub(in crate::rest) fn is_result_parameter(name: &str) -> bool {
     let plain = name.split(':').next().unwrap_or(name);
     matches!(
         plain,

@@ -1,5 +1,6 @@
 //! Which resource each task is about.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
@@ -25,8 +26,15 @@ pub(super) enum Identity {
 type Key = (String, String);
 
 /// What each task's condition matches; nothing for those without.
-pub(super) async fn found(writing: &mut Writing, tasks: &[Task<'_>]) -> Result<Vec<Option<Found>>, Error> {
-    let conditions: Vec<&Condition> = tasks.iter().filter_map(condition).collect();
+pub(super) async fn found(
+    context: Context<'_>,
+    writing: &mut Writing,
+    tasks: &[Task<'_>],
+) -> Result<Vec<Option<Found>>, Error> {
+    let confined = |condition| context.caller.confined(context.state, condition);
+    let conditions: Vec<Cow<'_, Condition>> =
+        tasks.iter().filter_map(condition).map(confined).collect::<Result<_, _>>()?;
+    let conditions: Vec<&Condition> = conditions.iter().map(|condition| &**condition).collect();
     if conditions.is_empty() {
         return Ok(vec![None; tasks.len()]);
     }

@@ -14,7 +14,7 @@ mod task;
 
 use std::time::Duration;
 
-pub(super) use condition::parse_condition;
+pub(super) use condition::{is_result_parameter, parse_condition};
 pub(super) use provenance::HEADER as PROVENANCE;
 pub(super) use single::{outcome, representation, single};
 pub(super) use task::{Done, IfMatch, Method, Target, Task};
@@ -46,7 +46,11 @@ pub(super) async fn run(
         allowed(context, task).map_err(|error| task.fault(error))?;
     }
     if provenance.is_some() {
+        // It is about whatever is written, so whoever may write some Provenances alone may not write this one.
         context.caller.require("Provenance", Access::Create)?;
+        if context.caller.is_bounded() {
+            return Err(Error::Forbidden { access: "create", kind: "Provenance of what is written".to_owned() });
+        }
     }
     let mut attempt = 0;
     loop {
@@ -63,12 +67,7 @@ pub(super) async fn run(
 
 /// A condition tells whether something is there, which is what the right to search is for.
 fn allowed(context: Context<'_>, task: &Task<'_>) -> Result<(), Error> {
-    let access = match task.method {
-        Method::Create => Access::Create,
-        Method::Update | Method::Patch(_) => Access::Update,
-        Method::Delete => Access::Delete,
-    };
-    context.caller.require(&task.kind, access)?;
+    context.caller.require(&task.kind, task.method.access())?;
     if matches!(task.target, Target::Condition(_)) {
         context.caller.require(&task.kind, Access::Search)?;
     }

@@ -6,7 +6,6 @@ use super::Context;
 use super::condition::parse_condition;
 use super::identity::Identity;
 use super::task::{Method, Task};
-use crate::auth::Access;
 use crate::fhir::content::Content;
 use crate::fhir::{is_resource_type, reference};
 use crate::id::ResourceId;
@@ -80,7 +79,7 @@ fn conditional<'a, 'b>(
             }
             let (kind, query) = text.split_once('?').unwrap_or((text, ""));
             let condition = parse_condition(context.state, kind, context.base, query, &path)
-                .and_then(|condition| context.caller.require(kind, Access::Search).map(|()| condition))
+                .and_then(|condition| Ok(context.caller.confined(context.state, &condition)?.into_owned()))
                 .map_err(|error| task.fault_in_resource(error))?;
             found.insert(text, (condition, task, path));
         }

@@ -1,5 +1,6 @@
 //! What is to be done, and what became of it.
 
+use crate::auth::Access;
 use crate::id::ResourceId;
 use crate::rest::error::Error;
 use crate::rest::patch::Patch;
@@ -47,6 +48,17 @@ pub(in crate::rest) enum Method {
     Update,
     Patch(Patch),
     Delete,
+}
+
+impl Method {
+    /// What the caller must be allowed to do.
+    pub(super) fn access(&self) -> Access {
+        match self {
+            Self::Create => Access::Create,
+            Self::Update | Self::Patch(_) => Access::Update,
+            Self::Delete => Access::Delete,
+        }
+    }
 }
 
 /// Which resource it is about.

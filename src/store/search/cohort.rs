@@ -45,11 +45,10 @@ fn statement(table: Table<'_>, conditions: &[Condition]) -> Option<Sql> {
     let mut common: Vec<&Common> = Vec::new();
     for condition in conditions {
         match condition {
-            Condition::Id(_) | Condition::Terms(_) => return None,
             Condition::Common(one) => common.push(one),
             Condition::Subject(some) if subjects.is_none() => subjects = Some(some),
             // Two lists of subjects: those in both.
-            Condition::Subject(_) => return None,
+            Condition::Id(_) | Condition::Terms(_) | Condition::Subject(_) => return None,
             _ => {}
         }
     }

@@ -10,10 +10,10 @@ use crate::capability::{Capability, Parameter};
 use crate::fhir::Element;
 use crate::id::{ResourceId, TenantId, resource_id};
 use crate::store::StoreError;
-use crate::store::index::Index;
+use crate::store::fits;
 use crate::store::search::{Filter, Search, TermMatch};
 use crate::store::sql::{Sql, Value};
-use crate::store::table::{Table, subject, system, term};
+use crate::store::table::{Table, system, term};
 use crate::time::Instant;
 
 /// Terms in one look-up.
@@ -79,18 +79,7 @@ impl Condition {
 
     /// Whether a resource that is not stored yet matches. Only references, tokens and ids are compared so.
     pub fn fits(&self, capability: &Capability, tenant: &TenantId, kind: &str, id: &str, resource: &Element) -> bool {
-        let Some(row) = capability.resource(kind).filter(|_| kind == self.search.kind) else { return false };
-        let index = Index::of(tenant, Some(row), resource);
-        self.search.filters.iter().all(|filter| match filter {
-            Filter::Id(ids) => ids.iter().any(|one| one == id),
-            Filter::Subject(subjects) => subjects.iter().any(|about| subject(tenant, about) == index.subject),
-            Filter::Term { parameter, values } => {
-                let has =
-                    |value: &TermMatch| index.has(tenant, kind, parameter, (value.system.as_deref(), &value.value));
-                values.iter().any(has)
-            }
-            _ => false,
-        })
+        kind == self.search.kind && fits::all(capability, tenant, &self.search.filters, (kind, id), resource)
     }
 
     /// The one value of the parameter that narrows most.

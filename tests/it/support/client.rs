@@ -166,6 +166,13 @@ impl Client {
         self.send(self.http.delete(self.url(path)))
     }
 
+    /// `POST`s a form without a key.
+    #[track_caller]
+    pub(crate) fn post_form(&self, path: &str, form: String) -> Reply {
+        let request = self.http.post(self.url(path));
+        self.with_key("").send(request.header("content-type", "application/x-www-form-urlencoded").body(form))
+    }
+
     /// Posts a body as it is.
     #[track_caller]
     pub(crate) fn ingest_raw(&self, content_type: &str, body: impl Into<Vec<u8>>) -> Reply {

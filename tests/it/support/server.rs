@@ -98,6 +98,11 @@ impl Server {
         self.place.run_admin(arguments)
     }
 
+    /// Runs `afferent keys …` on its data.
+    pub(crate) fn keys(&self, arguments: &[&str]) -> Output {
+        self.place.run("keys", arguments)
+    }
+
     /// Tries to start another server on the data of this one, with other settings; gives what it wrote when it ended.
     pub(crate) fn refuses_to_start_with(&self, environment: &[(&str, &str)]) -> String {
         self.kill();
@@ -224,9 +229,13 @@ impl Place {
     }
 
     fn run_admin(&self, arguments: &[&str]) -> Output {
+        self.run("admin", arguments)
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_afferent"));
         command.envs(self.environment.iter().cloned()).env("NO_COLOR", "1");
-        command.arg("admin").args(arguments).args(self.arguments()).output().unwrap()
+        command.arg(name).args(arguments).args(self.arguments()).output().unwrap()
     }
 
     /// Starts a process.

@@ -1,0 +1,99 @@
+//! Access tokens, given to clients, looked at and taken back.
+
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use super::client::ClientError;
+use super::scope::ScopeSet;
+use super::secret::Secret;
+use super::token::{self, AccessToken, Claims, KeyError};
+use super::{Auth, Denied, hash, new_id};
+use crate::store::{ClientRecord, StoreError};
+use crate::time::MICROS;
+
+/// What a client gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// The access token.
+    pub token: Secret,
+    /// What it grants, blank-separated.
+    pub scope: String,
+    /// Seconds it is good for.
+    pub expires_in: i64,
+}
+
+/// Why a client gets no token.
+#[derive(Debug, thiserror::Error)]
+pub enum NoToken {
+    /// It is not who it says.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A scope is none, or none is left of what was asked for.
+    #[error("scope: {0}")]
+    Scope(String),
+    /// The token could not be signed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl Auth {
+    /// The client that made an assertion for one of `audiences`, URLs of the token endpoint. It is used up by this.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn client(
+        &self,
+        assertion: &str,
+        audiences: impl Fn(&ClientRecord) -> Vec<String>,
+    ) -> Result<ClientRecord, ClientError> {
+        let client = self.clients.client(assertion, audiences, self.clock.now()).await?;
+        self.limiter.count(&client.id, Instant::now()).map_err(|_| ClientError::Busy)?;
+        Ok(client)
+    }
+
+    /// A token for a client that proved itself: what it asks for of what it is registered for.
+    ///
+    /// # Errors
+    /// [`NoToken`].
+    pub async fn issue(&self, client: &ClientRecord, scope: &str, iss: &str, aud: &str) -> Result<Issued, NoToken> {
+        let asked = ScopeSet::parse_all(scope).map_err(|error| NoToken::Scope(error.to_string()))?;
+        let granted = asked.and(&ScopeSet::parse(&client.scope));
+        if granted.is_empty() {
+            return Err(NoToken::Scope("nothing of what was asked for is registered for this client".to_owned()));
+        }
+        let (now, scope) = (self.clock.now(), granted.to_string());
+        let iat = now.0.div_euclid(MICROS);
+        let claims = Claims {
+            iss: iss.to_owned(),
+            sub: client.id.clone(),
+            client_id: client.id.clone(),
+            aud: aud.to_owned(),
+            iat,
+            exp: iat + token::LIFETIME_S,
+            jti: new_id("at").map_err(|_| KeyError::Random)?,
+            scope: scope.clone(),
+        };
+        let token = Secret::new(self.keys.sign(&client.tenant, &claims, now).await?);
+        Ok(Issued { token, scope, expires_in: token::LIFETIME_S })
+    }
+
+    /// What an access token says, where it is still good.
+    ///
+    /// # Errors
+    /// It could not be checked.
+    pub async fn read_token(&self, token: &str) -> Result<Option<AccessToken>, Denied> {
+        let Some(read) = self.keys.read(token, self.clock.now()).await? else { return Ok(None) };
+        let standing = self.store.standing(&read.claims.jti, &read.claims.client_id).await?;
+        Ok(standing.map(|_| read))
+    }
+
+    /// Takes an access token back.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn revoke(&self, token: &str, claims: &Claims) -> Result<(), StoreError> {
+        self.store.revoke_token(&claims.jti, claims.expires()).await?;
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash(token));
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! `POST /oauth2/introspect`: what a token is good for. <https://www.rfc-editor.org/rfc/rfc7662>
+//!
+//! Clients may ask about their own, bearers with the scope `control` about those of their tenant. About all others they are
+//! told what they would be told of a token that never was.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::json;
+
+use super::OauthState;
+use super::error::{Error, answer};
+use super::request::{Asker, Form, Place};
+
+pub(super) async fn introspect(
+    State(state): State<OauthState>,
+    place: Place,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Error> {
+    let asker = Asker::of(&state, &place, &headers, &form).await?;
+    let read = state.auth.read_token(form.required("token")?).await?;
+    let read = read.filter(|read| asker.may_ask(&read.tenant, &read.claims.client_id));
+    let body = match read {
+        None => json!({ "active": false }),
+        Some(read) => json!({
+            "active": true, "token_type": "bearer", "scope": read.claims.scope, "client_id": read.claims.client_id,
+            "sub": read.claims.sub, "iss": read.claims.iss, "aud": read.claims.aud, "jti": read.claims.jti,
+            "iat": read.claims.iat, "exp": read.claims.exp,
+        }),
+    };
+    Ok(answer(StatusCode::OK, &body))
+}

@@ -1,0 +1,28 @@
+//! `POST /oauth2/revoke`: takes an access token back. <https://www.rfc-editor.org/rfc/rfc7009>
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::json;
+
+use super::OauthState;
+use super::error::{Error, answer};
+use super::request::{Asker, Form, Place};
+
+pub(super) async fn revoke(
+    State(state): State<OauthState>,
+    place: Place,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Error> {
+    let asker = Asker::of(&state, &place, &headers, &form).await?;
+    let token = form.required("token")?;
+    // One that is not good is as good as taken back.
+    if let Some(read) = state.auth.read_token(token).await? {
+        if !asker.may_ask(&read.tenant, &read.claims.client_id) {
+            return Err(Error::NotYours);
+        }
+        state.auth.revoke(token, &read.claims).await?;
+    }
+    Ok(answer(StatusCode::OK, &json!({})))
+}

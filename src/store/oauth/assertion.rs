@@ -1,0 +1,91 @@
+//! Assertions that were used and tokens that were taken back. They are in the database, so that a restart or another node
+//! does not take them again.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row as _;
+
+use crate::store::sql::{Sql, pieces, rows_at_once};
+use crate::store::{Store, StoreError};
+use crate::time::Instant;
+
+/// An assertion that is used.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Used {
+    /// `client_id`.
+    pub client: String,
+    /// SHA-256 of its `jti`.
+    pub sha256: [u8; 32],
+    /// When it is too old to be used.
+    pub expires: Instant,
+}
+
+type Key = (String, Vec<u8>);
+
+impl Used {
+    fn key(&self) -> Key {
+        (self.client.clone(), self.sha256.to_vec())
+    }
+}
+
+impl Store {
+    /// Uses assertions up; gives for each whether it was for the first time. What comes twice in `used` is so once.
+    ///
+    /// # Errors
+    /// The database failed; then none of them counts as used by this call.
+    pub async fn use_assertions(&self, used: &[Used]) -> Result<Vec<bool>, StoreError> {
+        let mut sorted: Vec<&Used> = used.iter().collect();
+        // Everybody writes in the same order, so nobody waits for somebody who waits for them.
+        sorted.sort_unstable();
+        sorted.dedup_by_key(|one| one.key());
+        let mut first: BTreeSet<Key> = BTreeSet::new();
+        let mut tx = self.begin().await?;
+        for piece in pieces(&sorted, rows_at_once(&tx)) {
+            let mut sql = Sql::new("INSERT INTO oauth_assertion (client, sha256, expires_us) VALUES ");
+            let row = |one: &&Used| vec![one.client.as_str().into(), one.sha256.to_vec().into(), one.expires.0.into()];
+            sql.bind_rows(&[], piece.iter().map(row));
+            sql.push(" ON CONFLICT (client, sha256) DO NOTHING RETURNING client, sha256");
+            for row in sql.query().fetch_all(&mut *tx).await? {
+                first.insert((row.try_get(0)?, row.try_get(1)?));
+            }
+        }
+        tx.commit().await?;
+        Ok(used.iter().map(|one| first.remove(&one.key())).collect())
+    }
+
+    /// Forgets what is too old to be used again.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn forget_expired(&self) -> Result<(), StoreError> {
+        let Instant(now) = self.clock.now();
+        for sql in
+            ["DELETE FROM oauth_assertion WHERE expires_us < $1", "DELETE FROM oauth_revocation WHERE expires_us < $1"]
+        {
+            sqlx::query(sql).bind(now).execute(&self.writer).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an access token back.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn revoke_token(&self, id: &str, expires: Instant) -> Result<(), StoreError> {
+        let sql = "INSERT INTO oauth_revocation (id, expires_us) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+        sqlx::query(sql).bind(id).bind(expires.0).execute(&self.writer).await?;
+        Ok(())
+    }
+
+    /// Whether an access token and its client are still good, and if so whether its tenant holds synthetic patients alone.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn standing(&self, token: &str, client: &str) -> Result<Option<bool>, StoreError> {
+        let sql = "SELECT t.synthetic FROM oauth_client c JOIN tenant t ON t.name = c.tenant \
+            WHERE c.id = $1 AND c.revoked_us IS NULL \
+            AND NOT EXISTS (SELECT 1 FROM oauth_revocation r WHERE r.id = $2)";
+        let row = sqlx::query(sql).bind(client).bind(token).fetch_optional(&self.readers).await?;
+        row.map(|row| Ok(row.try_get::<i64, _>(0)? != 0)).transpose()
+    }
+}
