@@ -96,8 +96,11 @@ impl App {
             episodes,
         };
         let conformance = projection::served(&registry).context("ig")?;
-        let settings =
-            rest::Settings { public_url: config.public_url.clone(), check_references: config.check_references };
+        let settings = rest::Settings {
+            public_url: config.public_url.clone(),
+            check_references: config.check_references,
+            tables: config.tables,
+        };
         let rest = rest::routers(store.clone(), auth, settings, conformance).context("capability")?;
         let router = Router::new()
             .merge(ingest::router(ingest_state))

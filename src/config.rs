@@ -32,6 +32,8 @@ pub struct Config {
     pub clock_bound_us: i64,
     /// Whether references to what is not there are refused in what clients write.
     pub check_references: bool,
+    /// A file of tables of profiles; those built in where not given.
+    pub tables: Option<PathBuf>,
     /// Pipeline threads.
     pub workers: usize,
     /// The raw archive.
@@ -58,6 +60,8 @@ pub struct Given {
     pub clock_bound_s: Option<u32>,
     /// `check_references`.
     pub check_references: Option<bool>,
+    /// `tables`.
+    pub tables: Option<PathBuf>,
     /// `workers`.
     pub workers: Option<usize>,
     /// `[archive]`.
@@ -117,6 +121,7 @@ impl Given {
             organization: self.organization.or(other.organization),
             clock_bound_s: self.clock_bound_s.or(other.clock_bound_s),
             check_references: self.check_references.or(other.check_references),
+            tables: self.tables.or(other.tables),
             workers: self.workers.or(other.workers),
             archive: self.archive.or(other.archive),
         }
@@ -146,6 +151,7 @@ impl Given {
             tenant: TenantId::new("default")?,
             clock_bound_us: i64::from(self.clock_bound_s.unwrap_or(30)) * MICROS,
             check_references: self.check_references.unwrap_or_default(),
+            tables: self.tables,
             workers: self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
         })
     }

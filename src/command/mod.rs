@@ -9,10 +9,12 @@ mod encode;
 mod evaluate;
 #[cfg(test)]
 mod fake;
+mod ig;
 pub mod load;
 mod rederive;
 pub mod replay;
 mod serve;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,10 @@ pub enum Command {
     Replay(replay::Args),
     /// Detector accuracy against reference annotations.
     Evaluate(evaluate::Args),
+    /// Judge FHIR resources by R4 and by profiles.
+    Validate(validate::Args),
+    /// Compile profiles of FHIR packages.
+    Ig(ig::Args),
     /// Check that registry, capability and ig are consistent.
     Check(check::Args),
     /// Simulate devices and measure.
@@ -56,6 +62,8 @@ pub fn run(command: Command) -> ExitCode {
             Command::Serve(args) => serve::run(*args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Validate(args) => validate::run(&args),
+            Command::Ig(args) => ig::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Load(args) => load::run(args).await,

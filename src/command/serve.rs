@@ -46,6 +46,9 @@ pub(super) struct Settings {
     /// Refuse references to what is not there in what FHIR clients write
     #[arg(long, env = "AFFERENT_CHECK_REFERENCES", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     check_references: Option<bool>,
+    /// Tables of profiles that $validate judges by, as `afferent ig` writes them [default: those built in]
+    #[arg(long, env = "AFFERENT_TABLES", value_name = "FILE")]
+    tables: Option<PathBuf>,
     /// Pipeline threads [default: one a core].
     #[arg(long, env = "AFFERENT_WORKERS")]
     workers: Option<usize>,
@@ -65,6 +68,7 @@ impl Settings {
             organization: self.organization,
             clock_bound_s: self.clock_bound_s,
             check_references: self.check_references,
+            tables: self.tables,
             workers: self.workers,
             archive: self.archive,
         };

@@ -58,7 +58,8 @@ impl<'a> Json<'a> {
             Self::String(text) => Json::String(Cow::Owned(text.into_owned())),
             Self::Array(items) => Json::Array(items.into_iter().map(Json::into_owned).collect()),
             Self::Object(properties) => {
-                let owned = properties.into_iter().map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned()));
+                let owned =
+                    properties.into_iter().map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned()));
                 Json::Object(owned.collect())
             }
         }

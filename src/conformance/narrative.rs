@@ -4,16 +4,85 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 const ELEMENTS: &[&str] = &[
-    "p", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "a", "span", "b", "em", "i", "strong", "small", "big", "tt", "dfn",
-    "q", "var", "abbr", "acronym", "cite", "blockquote", "hr", "address", "bdo", "kbd", "sub", "sup", "ul", "ol", "li", "dl",
-    "dt", "dd", "pre", "table", "caption", "colgroup", "col", "thead", "tr", "tfoot", "tbody", "th", "td", "code", "samp",
-    "img", "map", "area",
+    "p",
+    "br",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "a",
+    "span",
+    "b",
+    "em",
+    "i",
+    "strong",
+    "small",
+    "big",
+    "tt",
+    "dfn",
+    "q",
+    "var",
+    "abbr",
+    "acronym",
+    "cite",
+    "blockquote",
+    "hr",
+    "address",
+    "bdo",
+    "kbd",
+    "sub",
+    "sup",
+    "ul",
+    "ol",
+    "li",
+    "dl",
+    "dt",
+    "dd",
+    "pre",
+    "table",
+    "caption",
+    "colgroup",
+    "col",
+    "thead",
+    "tr",
+    "tfoot",
+    "tbody",
+    "th",
+    "td",
+    "code",
+    "samp",
+    "img",
+    "map",
+    "area",
 ];
 
 /// Attributes of any element.
 const ATTRIBUTES: &[&str] = &[
-    "title", "style", "class", "id", "lang", "xml:lang", "dir", "accesskey", "tabindex", "span", "width", "align", "valign",
-    "char", "charoff", "abbr", "axis", "headers", "scope", "rowspan", "colspan", "xml:space",
+    "title",
+    "style",
+    "class",
+    "id",
+    "lang",
+    "xml:lang",
+    "dir",
+    "accesskey",
+    "tabindex",
+    "span",
+    "width",
+    "align",
+    "valign",
+    "char",
+    "charoff",
+    "abbr",
+    "axis",
+    "headers",
+    "scope",
+    "rowspan",
+    "colspan",
+    "xml:space",
 ];
 
 /// Attributes of some.
@@ -107,7 +176,9 @@ fn element(start: &BytesStart<'_>, open: &[String], links: &mut Links) -> Result
         }
         let value = || String::from_utf8_lossy(&attribute.value).into_owned();
         match (name.as_str(), key.as_str()) {
-            ("a", "href") => links.targets.extend(value().strip_prefix('#').filter(|id| !id.is_empty()).map(str::to_owned)),
+            ("a", "href") => {
+                links.targets.extend(value().strip_prefix('#').filter(|id| !id.is_empty()).map(str::to_owned))
+            }
             ("a", "name") | (_, "id") => links.anchors.push(value()),
             _ => {}
         }

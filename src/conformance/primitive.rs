@@ -86,14 +86,15 @@ fn time(text: &str) -> bool {
     let mut parts = whole.split(':');
     let mut part = |bounds| parts.next().is_some_and(|part| digits(part, 2, bounds));
     let clock = part(0..=23) && part(0..=59) && part(0..=60);
-    clock && parts.next().is_none() && fraction.is_none_or(|digits| {
-        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    clock
+        && parts.next().is_none()
+        && fraction.is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether a text is an id.
 pub fn id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
 }
 
 fn code(text: &str) -> bool {

@@ -1,5 +1,6 @@
 //! What the handlers share.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
@@ -11,6 +12,7 @@ use super::parameters::Context;
 use super::router::StartError;
 use crate::auth::Auth;
 use crate::capability::{Capability, Conformance, ResourceRow};
+use crate::conformant::{self, Validator};
 use crate::store::Store;
 
 /// How the API is to behave.
@@ -20,6 +22,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Whether references to resources of this server that are not there are refused in what clients write.
     pub check_references: bool,
+    /// A file of tables of profiles, as `afferent ig` writes them; those built in where not given.
+    pub tables: Option<PathBuf>,
 }
 
 /// What every interaction needs; cheap to clone.
@@ -34,6 +38,8 @@ pub struct RestState {
     pub(super) public_url: Option<Arc<str>>,
     /// Whether references must lead somewhere.
     pub(super) check_references: bool,
+    /// Judges resources by R4, the packages' profiles and ours.
+    pub(super) validator: Arc<Validator>,
     /// Everything that is routed, for the entries of a batch.
     pub(super) routes: Arc<OnceLock<Router>>,
 }
@@ -42,7 +48,7 @@ impl RestState {
     /// Serves `store` and `definitions` to whoever `auth` lets in.
     ///
     /// # Errors
-    /// The CapabilityStatement cannot be written.
+    /// The CapabilityStatement cannot be written, or tables of profiles cannot be read.
     pub fn new(
         store: Store,
         auth: Auth,
@@ -51,6 +57,7 @@ impl RestState {
     ) -> Result<Self, StartError> {
         let capability = Arc::clone(store.capability());
         let statement = Arc::new(Statement::new(&capability)?);
+        let validator = Arc::new(conformant::of(&definitions, settings.tables.as_deref())?);
         let definitions = Arc::new(Definitions::new(definitions));
         Ok(Self {
             store,
@@ -60,6 +67,7 @@ impl RestState {
             statement,
             public_url: settings.public_url.map(Into::into),
             check_references: settings.check_references,
+            validator,
             routes: Arc::default(),
         })
     }

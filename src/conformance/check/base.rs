@@ -35,6 +35,8 @@ impl Run<'_, '_> {
                 "Extension" => self.extension(id, issues),
                 "Reference" => self.reference(id, issues),
                 "Coding" => self.coding(id, issues),
+                "Meta" => self.labels(id, issues),
+                "Identifier" => self.identifier(id, issues),
                 "Quantity" | "Age" | "Count" | "Distance" | "Duration" | "SimpleQuantity" => self.quantity(id, issues),
                 _ => {}
             }

@@ -21,7 +21,13 @@ impl<'a> Run<'_, 'a> {
         let Some(profile) = self.validator.profile(url).filter(|_| !url.contains('|')) else {
             let known = url.starts_with(CROSS_VERSION);
             if !known {
-                self.found(issues, Severity::Error, Code::Extension, node, &format!("the extension is not known: {url}"));
+                self.found(
+                    issues,
+                    Severity::Error,
+                    Code::Extension,
+                    node,
+                    &format!("the extension is not known: {url}"),
+                );
             }
             return;
         };
@@ -33,12 +39,24 @@ impl<'a> Run<'_, 'a> {
             self.found(issues, Severity::Error, Code::Extension, node, text);
         }
         if !self.is_here(node, profile) {
-            self.found(issues, Severity::Error, Code::Extension, node, &format!("the extension is not allowed here: {url}"));
+            self.found(
+                issues,
+                Severity::Error,
+                Code::Extension,
+                node,
+                &format!("the extension is not allowed here: {url}"),
+            );
         }
         for invariant in &profile.context_invariants {
             let holds = self.instance.parent(node).zip(self.validator.paths.get(invariant));
             if holds.is_some_and(|(parent, expression)| !self.holds(parent, expression)) {
-                self.found(issues, Severity::Error, Code::Extension, node, &format!("the extension asks for {invariant}"));
+                self.found(
+                    issues,
+                    Severity::Error,
+                    Code::Extension,
+                    node,
+                    &format!("the extension asks for {invariant}"),
+                );
             }
         }
         self.profile(node, url, profile, issues);
@@ -52,12 +70,18 @@ impl<'a> Run<'_, 'a> {
             Context::Element(path) => {
                 let plain = path.rsplit('#').next().unwrap_or(path).trim_end_matches("[x]");
                 matches!(plain, "Element" | "Any")
-                    || paths.iter().any(|known| known.trim_end_matches("[x]").replace("[x]", "") == plain.replace("[x]", ""))
+                    || paths
+                        .iter()
+                        .any(|known| known.trim_end_matches("[x]").replace("[x]", "") == plain.replace("[x]", ""))
                     || (plain == "CanonicalResource" && self.instance.child(holder, "url").is_some())
                     || self.validator.profile(path).is_some_and(|_| self.conforms(holder, short(path)))
             }
             Context::Extension(url) => {
-                let outer = if self.instance.kind(holder).name == "Extension" { Some(holder) } else { self.instance.parent(holder) };
+                let outer = if self.instance.kind(holder).name == "Extension" {
+                    Some(holder)
+                } else {
+                    self.instance.parent(holder)
+                };
                 outer.is_some_and(|outer| self.instance.text(outer, "url") == Some(url))
             }
             Context::Path(path) => {

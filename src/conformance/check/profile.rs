@@ -47,6 +47,16 @@ impl<'a> Run<'_, 'a> {
         {
             self.missed(issues, Code::Value, node, url, "it is longer than the profile allows");
         }
+        let number = match self.instance.node(node).json {
+            Some(Json::Integer(value)) => Some(*value as f64),
+            Some(Json::Decimal(value)) => Some(*value),
+            _ => None,
+        };
+        let beyond =
+            |number| rule.least.is_some_and(|least| number < least) || rule.greatest.is_some_and(|most| number > most);
+        if number.is_some_and(beyond) {
+            self.missed(issues, Code::Value, node, url, "it is less or more than the profile allows");
+        }
         self.invariants(node, &rule.constraints, Some(url), issues);
         for (name, child) in &rule.children {
             self.children(node, name, child, url, issues);
@@ -67,15 +77,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// Checks a number of elements.
-    pub(super) fn number(
-        &self,
-        node: NodeId,
-        name: &str,
-        count: usize,
-        rule: &Rule,
-        url: &str,
-        issues: &mut Issues,
-    ) {
+    pub(super) fn number(&self, node: NodeId, name: &str, count: usize, rule: &Rule, url: &str, issues: &mut Issues) {
         if count < rule.min.unwrap_or(0) as usize {
             let text = match rule.min {
                 Some(1) => format!("{name} is missing"),

@@ -32,6 +32,7 @@ impl<'r, 'a> Run<'r, 'a> {
             self.found(&mut issues, Severity::Error, Code::Structure, fault.node, &fault.text);
         }
         self.base(&mut issues);
+        self.ids(&mut issues);
         for profile in profiles {
             self.claimed(0, profile, Severity::Error, &mut issues);
         }

@@ -4,6 +4,7 @@ use super::run::{Issues, Run};
 use super::short;
 use crate::instance::NodeId;
 use crate::issue::{Code, Severity};
+use crate::primitive;
 use crate::table::Kind;
 
 const HL7: &str = "http://hl7.org/fhir";
@@ -27,14 +28,17 @@ impl Run<'_, '_> {
         let exempt = match (within, name) {
             (Some("Extension"), "url") | (Some("Bundle.entry"), "fullUrl") | (Some("Meta"), "profile") => true,
             // What defines an address.
-            (Some(_), "url") => self.instance.parent(id).is_some_and(|parent| self.instance.kind(parent).kind == Kind::Resource),
+            (Some(_), "url") => {
+                self.instance.parent(id).is_some_and(|parent| self.instance.kind(parent).kind == Kind::Resource)
+            }
             _ => false,
         };
         if exempt {
             return;
         }
         let kind = self.instance.kind(id).name.as_str();
-        if kind != "canonical" && EXAMPLES.iter().any(|example| text.starts_with(example)) {
+        let refers = kind == "canonical" && within != Some("Extension");
+        if !refers && EXAMPLES.iter().any(|example| text.starts_with(example)) {
             let text = "an address of an example domain is not allowed";
             return self.found(issues, Severity::Error, Code::Value, id, text);
         }
@@ -42,6 +46,38 @@ impl Run<'_, '_> {
         if kind != "canonical" && known_space && !self.known(text) {
             let text = "an address of HL7's that is not known";
             self.found(issues, Severity::Error, Code::Value, id, text);
+        }
+    }
+
+    /// Checks an identifier's system, and values that are addresses themselves.
+    pub(super) fn identifier(&self, id: NodeId, issues: &mut Issues) {
+        let Some(system) = self.instance.text(id, "system") else { return };
+        if !["http:", "https:", "urn:", "ldap:"].iter().any(|scheme| system.starts_with(scheme)) {
+            self.found(issues, Severity::Error, Code::Value, id, "an identifier's system is absolute");
+        }
+        let Some(value) = self.instance.text(id, "value") else { return };
+        let right = match system {
+            "urn:ietf:rfc:3986" => primitive::is_absolute(value),
+            "https://tools.ietf.org/html/rfc4122" => value.starts_with("urn:uuid:") || primitive::is_uuid(value),
+            _ => true,
+        };
+        if !right {
+            self.found(issues, Severity::Error, Code::Value, id, "the value is not one of its system");
+        }
+    }
+
+    /// Checks that ids of elements are not there twice in a resource.
+    pub(super) fn ids(&self, issues: &mut Issues) {
+        let mut seen = std::collections::BTreeSet::new();
+        for id in 0..self.instance.nodes.len() as NodeId {
+            let Some(parent) = self.instance.parent(id).filter(|_| self.instance.node(id).name == "id") else {
+                continue;
+            };
+            let of_resource = self.instance.kind(parent).kind == Kind::Resource;
+            let Some(text) = self.instance.string(id).filter(|_| !of_resource) else { continue };
+            if !seen.insert((self.instance.resource(parent), text)) {
+                self.found(issues, Severity::Error, Code::Value, parent, "another element has the same id");
+            }
         }
     }
 

@@ -18,10 +18,12 @@ impl Run<'_, '_> {
         let Json::Object(properties) = value else {
             return self.instance.node(node).json.is_some_and(|json| same(json, value));
         };
-        let children = || self.instance.children(node).filter(|child| {
-            let name = self.instance.node(*child).name;
-            name != "id" && name != "extension"
-        });
+        let children = || {
+            self.instance.children(node).filter(|child| {
+                let name = self.instance.node(*child).name;
+                name != "id" && name != "extension"
+            })
+        };
         let fits = |(name, wanted): &(std::borrow::Cow<'_, str>, Json<'_>)| match wanted {
             Json::Array(items) => {
                 let found: Vec<NodeId> = children().filter(|child| self.instance.node(*child).name == *name).collect();

@@ -5,7 +5,10 @@ const CORRECTIONS: &[(&str, &str)] = &[
         "probability is decimal implies (probability as decimal) <= 100",
         "(probability.exists() and (probability is decimal)) implies ((probability as decimal) <= 100)",
     ),
-    ("enableWhen.count() > 2 implies enableBehavior.exists()", "enableWhen.count() >= 2 implies enableBehavior.exists()"),
+    (
+        "enableWhen.count() > 2 implies enableBehavior.exists()",
+        "enableWhen.count() >= 2 implies enableBehavior.exists()",
+    ),
     ("operator = 'exists' implies (answer is Boolean)", "operator = 'exists' implies (answer is boolean)"),
     ("text.`div`.exists()", "(%rootResource != $this) or text.`div`.exists()"),
     (
@@ -14,7 +17,10 @@ const CORRECTIONS: &[(&str, &str)] = &[
          or (reference.substring(1) in %rootResource.contained.id))",
     ),
     ("fullUrl.contains('/_history/').not()", "fullUrl.exists() implies fullUrl.contains('/_history/').not()"),
-    ("name.matches('[A-Z]([A-Za-z0-9_]){0,254}')", "name.exists() implies name.matches('^[A-Z]([A-Za-z0-9_]){0,254}$')"),
+    (
+        "name.matches('[A-Z]([A-Za-z0-9_]){0,254}')",
+        "name.exists() implies name.matches('^[A-Z]([A-Za-z0-9_]){0,254}$')",
+    ),
     (
         "clinicalStatus.exists() or verificationStatus.coding.where(system='http://terminology.hl7.org/CodeSystem/condition-ver-status' and code = 'entered-in-error').exists() or category.select($this='problem-list-item').empty()",
         "(verificationStatus.coding.where(system='http://terminology.hl7.org/CodeSystem/condition-ver-status' and code = 'entered-in-error').exists() and category.coding.exists(system='http://terminology.hl7.org/CodeSystem/condition-category' and code ='problem-list-item').empty()) implies (clinicalStatus.exists())",

@@ -125,7 +125,8 @@ const TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-
 impl Type {
     /// The type's name; primitives' own parts name FHIRPath's types, and beside them FHIR's.
     pub(super) fn name(&self) -> &str {
-        let own = self.extension.iter().find(|extension| extension.url == TYPE).and_then(|known| known.value.as_deref());
+        let own =
+            self.extension.iter().find(|extension| extension.url == TYPE).and_then(|known| known.value.as_deref());
         match (self.code.rsplit_once("/System."), own) {
             (Some(_), Some(own)) => own,
             (Some(_), None) => "string",

@@ -67,7 +67,8 @@ impl<'d> Tree<'d> {
             let id = if element.id.is_empty() { &element.path } else { &element.id };
             let mut at = &mut root;
             for segment in id.split('.').skip(1) {
-                let (name, slice) = segment.split_once(':').map_or((segment, None), |(name, slice)| (name, Some(slice)));
+                let (name, slice) =
+                    segment.split_once(':').map_or((segment, None), |(name, slice)| (name, Some(slice)));
                 at = entry(&mut at.children, name.trim_end_matches("[x]"));
                 for part in slice.into_iter().flat_map(|slice| slice.split('/')) {
                     at = entry(&mut at.slices, part);
@@ -142,9 +143,12 @@ impl<'d> Delta<'_, '_, 'd> {
             }
             rule.expected = expected(element);
             let bound = element.binding.as_ref().and_then(binding);
-            let matters = |binding: &crate::table::Binding| binding.strength >= Strength::Extensible || binding.max.is_some();
+            let matters =
+                |binding: &crate::table::Binding| binding.strength >= Strength::Extensible || binding.max.is_some();
             rule.binding = bound.filter(|binding| matters(binding) && Some(binding) != base.binding.as_ref());
             rule.max_length = element.max_length;
+            rule.least = element.prefixed("minValue").and_then(serde_json::Value::as_f64);
+            rule.greatest = element.prefixed("maxValue").and_then(serde_json::Value::as_f64);
             let mut inherited = base.constraints.clone();
             for kind in &kinds {
                 inherited.extend(&self.compiler.tables.types[usize::from(*kind)].constraints);

@@ -19,7 +19,12 @@ pub(super) fn tests(
     slicing.discriminator.iter().filter_map(test).collect()
 }
 
-fn test(compiler: &Compiler<'_>, known: &Definitions<'_>, discriminator: &Discriminator, slice: &Tree<'_>) -> Option<Test> {
+fn test(
+    compiler: &Compiler<'_>,
+    known: &Definitions<'_>,
+    discriminator: &Discriminator,
+    slice: &Tree<'_>,
+) -> Option<Test> {
     let path = discriminator.path.replace("[x]", "");
     let steps = steps(&path);
     let resolves = steps.last() == Some(&"resolve()");
@@ -106,13 +111,15 @@ fn find<T>(
             let of_url = |slice: &Tree<'_>| {
                 let profiles = slice.element.iter().flat_map(|element| &element.types).flat_map(|kind| &kind.profile);
                 let fixed = slice.child("url").and_then(|child| child.element?.prefixed("fixed"));
-                fixed.is_some_and(|fixed| fixed == url) || profiles.into_iter().any(|profile| short(profile) == short(url))
+                fixed.is_some_and(|fixed| fixed == url)
+                    || profiles.into_iter().any(|profile| short(profile) == short(url))
             };
             slices.iter().filter(|(_, slice)| of_url(slice)).find_map(|(_, slice)| find(known, slice, rest, ask))
         }
         step => tree.child(step).and_then(|child| {
             let slices = child.slices.iter();
-            find(known, child, rest, ask).or_else(|| slices.into_iter().find_map(|(_, slice)| find(known, slice, rest, ask)))
+            find(known, child, rest, ask)
+                .or_else(|| slices.into_iter().find_map(|(_, slice)| find(known, slice, rest, ask)))
         }),
     };
     own.or_else(|| {

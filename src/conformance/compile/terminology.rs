@@ -196,7 +196,9 @@ fn selects(filter: &Filter, code: &str, parents: &BTreeMap<String, Vec<String>>)
         ("concept", "descendent-of") => Some(below(code)),
         ("concept", "is-not-a") => Some(code != filter.value && !below(code)),
         ("concept" | "code", "=") => Some(code == filter.value),
-        ("concept" | "code", "regex") => regex::Regex::new(&format!("^(?:{})$", filter.value)).ok().map(|r| r.is_match(code)),
+        ("concept" | "code", "regex") => {
+            regex::Regex::new(&format!("^(?:{})$", filter.value)).ok().map(|r| r.is_match(code))
+        }
         ("parent", "=") => Some(parents.get(code).is_some_and(|above| above.contains(&filter.value))),
         _ => None,
     }

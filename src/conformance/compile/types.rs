@@ -82,9 +82,11 @@ fn make(compiler: &mut Compiler<'_>, element: &definition::Element, name: &str) 
 /// What an element may be: of a backbone element and of one that refers to such, its own type.
 pub(super) fn types(compiler: &Compiler<'_>, element: &definition::Element) -> Vec<TypeUse> {
     let named = element.content_reference.as_deref().and_then(|reference| reference.rsplit('#').next());
-    if let Some(id) = named.or(Some(&element.path)).and_then(|path| compiler.types.get(path)).filter(|_| {
-        named.is_some() || element.path.contains('.')
-    }) {
+    if let Some(id) = named
+        .or(Some(&element.path))
+        .and_then(|path| compiler.types.get(path))
+        .filter(|_| named.is_some() || element.path.contains('.'))
+    {
         let (profiles, targets, aggregation) = (Vec::new(), Vec::new(), Vec::new());
         return vec![TypeUse { id: *id, profiles, targets, aggregation }];
     }
@@ -109,7 +111,9 @@ pub(super) fn types(compiler: &Compiler<'_>, element: &definition::Element) -> V
 fn identity(compiler: &Compiler<'_>, element: &definition::Element) -> Vec<TypeUse> {
     let of_resource = element.base.as_ref().is_some_and(|base| base.path == "Resource.id");
     let id = compiler.types.get(if of_resource { "id" } else { "string" });
-    id.map(|id| TypeUse { id: *id, profiles: Vec::new(), targets: Vec::new(), aggregation: Vec::new() }).into_iter().collect()
+    id.map(|id| TypeUse { id: *id, profiles: Vec::new(), targets: Vec::new(), aggregation: Vec::new() })
+        .into_iter()
+        .collect()
 }
 
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";

@@ -23,7 +23,9 @@ pub(super) fn call<'a>(
     let items = evaluator.evaluate(left, focus);
     let call = Call { evaluator, items, arguments, pattern, focus };
     match function {
-        Function::Empty | Function::Exists | Function::Not | Function::Count | Function::HasValue => call.counts(function),
+        Function::Empty | Function::Exists | Function::Not | Function::Count | Function::HasValue => {
+            call.counts(function)
+        }
         Function::Where | Function::Select | Function::Repeat | Function::All | Function::Iif => call.each(function),
         Function::AllTrue | Function::AllFalse | Function::AnyTrue | Function::AnyFalse => call.truths(function),
         Function::Children | Function::Descendants | Function::Resolve | Function::Extension => call.nodes(function),

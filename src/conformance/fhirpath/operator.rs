@@ -153,7 +153,9 @@ fn order<'a>(instance: &Instance<'a>, left: &Collection<'a>, right: &Collection<
         (Item::Decimal(a), Item::Integer(b)) => a.partial_cmp(&(b as f64)),
         (Item::Decimal(a), Item::Decimal(b)) => a.partial_cmp(&b),
         (Item::String(a), Item::String(b)) => match (left, right) {
-            (Item::Node(x), Item::Node(_)) if instance.kind(*x).name.contains("date") || instance.kind(*x).name == "instant" => {
+            (Item::Node(x), Item::Node(_))
+                if instance.kind(*x).name.contains("date") || instance.kind(*x).name == "instant" =>
+            {
                 text::order_dates(&a, &b)
             }
             _ => Some(a.cmp(&b)),

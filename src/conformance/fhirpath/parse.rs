@@ -45,28 +45,14 @@ const PRECEDENCE: [&[(&str, Operator)]; 8] = [
     &[("or", Operator::Or), ("xor", Operator::Xor)],
     &[("and", Operator::And)],
     &[("in", Operator::In), ("contains", Operator::Contains)],
-    &[
-        ("=", Operator::Equal),
-        ("~", Operator::Equivalent),
-        ("!=", Operator::NotEqual),
-        ("!~", Operator::NotEquivalent),
-    ],
-    &[
-        ("<=", Operator::LessOrEqual),
-        ("<", Operator::Less),
-        (">=", Operator::GreaterOrEqual),
-        (">", Operator::Greater),
-    ],
+    &[("=", Operator::Equal), ("~", Operator::Equivalent), ("!=", Operator::NotEqual), ("!~", Operator::NotEquivalent)],
+    &[("<=", Operator::LessOrEqual), ("<", Operator::Less), (">=", Operator::GreaterOrEqual), (">", Operator::Greater)],
     &[("|", Operator::Union)],
     &[("+", Operator::Add), ("-", Operator::Subtract), ("&", Operator::Concatenate)],
 ];
 
-const PRODUCTS: &[(&str, Operator)] = &[
-    ("*", Operator::Multiply),
-    ("/", Operator::Divide),
-    ("div", Operator::Quotient),
-    ("mod", Operator::Remainder),
-];
+const PRODUCTS: &[(&str, Operator)] =
+    &[("*", Operator::Multiply), ("/", Operator::Divide), ("div", Operator::Quotient), ("mod", Operator::Remainder)];
 
 impl Parser {
     fn peek(&self) -> Option<&Token> {

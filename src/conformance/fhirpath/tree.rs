@@ -87,6 +87,8 @@ impl Pattern {
     /// The compiled expression; the text is the same at each call, or the pattern is not kept.
     pub(super) fn get(&self, text: &str) -> Option<&Regex> {
         // FHIRPath's `.` matches line ends, as XML Schema's does not; ported patterns may escape what needs none.
-        self.0.get_or_init(|| Regex::new(&format!("(?s){}", text.replace("\\/", "/").replace("\\'", "'"))).ok()).as_ref()
+        self.0
+            .get_or_init(|| Regex::new(&format!("(?s){}", text.replace("\\/", "/").replace("\\'", "'"))).ok())
+            .as_ref()
     }
 }

@@ -14,9 +14,14 @@ pub struct Fault {
 }
 
 /// Builds the nodes of a resource; none if it is of no known type.
-pub fn build<'a>(tables: &'a Tables, index: &TypeIndex, json: &'a Json<'a>) -> Result<(Instance<'a>, Vec<Fault>), String> {
+pub fn build<'a>(
+    tables: &'a Tables,
+    index: &TypeIndex,
+    json: &'a Json<'a>,
+) -> Result<(Instance<'a>, Vec<Fault>), String> {
     let kind = resource_type(tables, index, json)?;
-    let mut builder = Builder { instance: Instance { tables, nodes: Vec::with_capacity(96) }, index, faults: Vec::new() };
+    let mut builder =
+        Builder { instance: Instance { tables, nodes: Vec::with_capacity(96) }, index, faults: Vec::new() };
     let root = builder.push(NONE, "", None, kind, Some(json), None);
     builder.object(root, json, None);
     Ok((builder.instance, builder.faults))
@@ -112,7 +117,9 @@ impl<'a> Builder<'a, '_> {
             let found = element.types.iter().find(|kind| {
                 let name = &types[usize::from(kind.id)].name;
                 let mut letters = suffix.chars();
-                letters.next().is_some_and(|first| name.starts_with(first.to_ascii_lowercase()) || name.starts_with(first))
+                letters
+                    .next()
+                    .is_some_and(|first| name.starts_with(first.to_ascii_lowercase()) || name.starts_with(first))
                     && suffix.starts_with(|first: char| first.is_ascii_uppercase())
                     && name.get(1..) == Some(letters.as_str())
             })?;

@@ -7,7 +7,7 @@ mod rule;
 mod terminology;
 
 pub use rule::{Expected, Rule, Slice, Slicing, Test};
-pub use terminology::{digest, CodeSystem, Concept, Include, Terminology, ValueSet};
+pub use terminology::{CodeSystem, Concept, Include, Terminology, ValueSet, digest};
 
 use std::collections::BTreeMap;
 

@@ -22,6 +22,10 @@ pub struct Rule {
     pub constraints: Vec<u32>,
     /// Longest text, in characters.
     pub max_length: Option<u32>,
+    /// Least number that it may be.
+    pub least: Option<f64>,
+    /// Greatest number that it may be.
+    pub greatest: Option<f64>,
     /// Its elements by name, of a choice without `[x]`.
     pub children: Vec<(String, Rule)>,
     /// How repetitions are told apart.
@@ -84,6 +88,8 @@ impl Rule {
             && self.binding.is_none()
             && self.constraints.is_empty()
             && self.max_length.is_none()
+            && self.least.is_none()
+            && self.greatest.is_none()
             && self.children.is_empty()
             && self.slicing.is_none()
     }
