@@ -11,6 +11,8 @@ pub mod primitive;
 pub mod compile;
 pub mod issue;
 pub mod check;
+#[cfg(test)]
+mod tests;
 
 pub use check::Validator;
 pub use issue::{Issue, Severity};

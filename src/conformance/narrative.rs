@@ -177,7 +177,7 @@ fn element(start: &BytesStart<'_>, open: &[String], links: &mut Links) -> Result
         let value = || String::from_utf8_lossy(&attribute.value).into_owned();
         match (name.as_str(), key.as_str()) {
             ("a", "href") => {
-                links.targets.extend(value().strip_prefix('#').filter(|id| !id.is_empty()).map(str::to_owned))
+                links.targets.extend(value().strip_prefix('#').filter(|id| !id.is_empty()).map(str::to_owned));
             }
             ("a", "name") | (_, "id") => links.anchors.push(value()),
             _ => {}

@@ -4,16 +4,16 @@
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for the terminal")]
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use afferent_conformance::{Severity, Validator};
 use rustix::time::{ClockId, clock_gettime};
 
 const HEART_RATE: &str = include_str!("heart-rate.json");
 
-fn cpu() -> Duration {
+/// Seconds of CPU that this process has had.
+fn cpu() -> f64 {
     let now = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(now.tv_sec.cast_unsigned(), now.tv_nsec as u32)
+    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
 }
 
 /// Kibibytes resident, from the kernel.
@@ -31,7 +31,7 @@ fn main() {
     let start = cpu() - begin;
     println!(
         "start {:.1} ms CPU, {} KiB packed, {} KiB more resident",
-        start.as_secs_f64() * 1e3,
+        start * 1e3,
         packed.len() / 1024,
         resident() - before
     );
@@ -48,7 +48,7 @@ fn main() {
         (0..runs / 10).for_each(|_| drop(black_box(validator.validate(black_box(&text), &[]))));
         let begin = cpu();
         (0..runs).for_each(|_| drop(black_box(validator.validate(black_box(&text), &[]))));
-        let each = (cpu() - begin).as_secs_f64() / f64::from(runs);
+        let each = (cpu() - begin) / f64::from(runs);
         println!("{name}: {:.1} us CPU, {} bytes, {errors} errors, {} issues", each * 1e6, text.len(), issues.len());
     }
 }

@@ -55,6 +55,12 @@ pub struct Validator {
     paths: HashMap<String, Expression>,
 }
 
+impl std::fmt::Debug for Validator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Validator").field("packages", &self.tables.packages).finish_non_exhaustive()
+    }
+}
+
 impl Validator {
     /// A validator with tables.
     pub fn new(tables: Tables) -> Result<Self, Error> {

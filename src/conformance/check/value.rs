@@ -24,13 +24,12 @@ impl Run<'_, '_> {
                 name != "id" && name != "extension"
             })
         };
-        let fits = |(name, wanted): &(std::borrow::Cow<'_, str>, Json<'_>)| match wanted {
-            Json::Array(items) => {
+        let fits = |(name, wanted): &(std::borrow::Cow<'_, str>, Json<'_>)| {
+            if let Json::Array(items) = wanted {
                 let found: Vec<NodeId> = children().filter(|child| self.instance.node(*child).name == *name).collect();
                 let each = items.iter().all(|item| found.iter().any(|child| self.matches(*child, item, exactly)));
                 each && (!exactly || found.len() == items.len())
-            }
-            _ => {
+            } else {
                 let found = children().find(|child| self.instance.node(*child).name == *name);
                 found.is_some_and(|child| self.matches(child, wanted, exactly))
             }

@@ -57,6 +57,10 @@ struct Call<'c, 'e, 'a> {
     focus: &'c Collection<'a>,
 }
 
+fn integer<'a>(number: usize) -> Item<'a> {
+    Item::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
 fn boolean<'a>(value: bool) -> Collection<'a> {
     smallvec![Item::Boolean(value)]
 }
@@ -88,7 +92,7 @@ impl<'a> Call<'_, '_, 'a> {
         match function {
             Function::Empty => boolean(self.items.is_empty()),
             Function::Exists => boolean(self.items.iter().any(|item| self.condition(item))),
-            Function::Count => smallvec![Item::Integer(self.items.len() as i64)],
+            Function::Count => smallvec![integer(self.items.len())],
             Function::HasValue => {
                 let value = |item: &Item<'a>| !matches!(item.value(instance), None | Some(Item::Node(_)));
                 boolean(self.items.len() == 1 && self.items.iter().all(value))
@@ -227,7 +231,7 @@ impl<'a> Call<'_, '_, 'a> {
             Function::StartsWith => argument.map(|part| Item::Boolean(text.starts_with(part))),
             Function::EndsWith => argument.map(|part| Item::Boolean(text.ends_with(part))),
             Function::Contains => argument.map(|part| Item::Boolean(text.contains(part))),
-            Function::IndexOf => argument.map(|part| Item::Integer(text.find(part).map_or(-1, |at| at as i64))),
+            Function::IndexOf => argument.map(|part| text.find(part).map_or(Item::Integer(-1), integer)),
             Function::Matches => {
                 argument.and_then(|part| self.pattern.get(part)).map(|pattern| Item::Boolean(pattern.is_match(&text)))
             }
@@ -239,7 +243,7 @@ impl<'a> Call<'_, '_, 'a> {
             Function::Substring => {
                 self.integer(0).and_then(|start| text::substring(&text, start, self.integer(1))).and_then(made)
             }
-            Function::Length => Some(Item::Integer(text.chars().count() as i64)),
+            Function::Length => Some(integer(text.chars().count())),
             Function::Upper => made(text.to_uppercase()),
             Function::Lower => made(text.to_lowercase()),
             Function::Trim => made(text.trim().to_owned()),

@@ -161,9 +161,8 @@ impl Parser {
     /// What stands after a point.
     fn step(&mut self, left: Expression) -> Result<Expression, Error> {
         match self.next()? {
-            Token::Delimited(name) => Ok(Expression::Member(Box::new(left), name)),
             Token::Name(name) if self.take("(") => self.call(left, &name),
-            Token::Name(name) => Ok(Expression::Member(Box::new(left), name)),
+            Token::Name(name) | Token::Delimited(name) => Ok(Expression::Member(Box::new(left), name)),
             token => Err(Error::Unexpected(format!("{token:?}"))),
         }
     }

@@ -42,14 +42,14 @@ pub struct Instance<'a> {
     pub nodes: Vec<Node<'a>>,
 }
 
-/// A node and what is around it.
-#[derive(Clone, Copy)]
+/// A node's children in their order.
+#[derive(Clone)]
 pub struct Children<'i, 'a> {
     instance: &'i Instance<'a>,
     next: NodeId,
 }
 
-impl<'i> Iterator for Children<'i, '_> {
+impl Iterator for Children<'_, '_> {
     type Item = NodeId;
 
     fn next(&mut self) -> Option<NodeId> {

@@ -2,7 +2,7 @@
 
 use super::{Instance, NodeId};
 
-impl<'a> Instance<'a> {
+impl Instance<'_> {
     /// What a reference leads to: a contained resource, or an entry of the Bundle that the node is in.
     pub fn resolve(&self, reference: &str, from: NodeId) -> Option<NodeId> {
         let root = self.root_resource(from);

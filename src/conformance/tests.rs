@@ -1,9 +1,9 @@
 //! A heart rate as this server makes it, and what is wrong with it once an element is changed.
 
-use afferent_conformance::{Issue, Severity, Validator};
+use crate::{Issue, Severity, Validator};
 use serde_json::{Value, json};
 
-const HEART_RATE: &str = include_str!("../benches/heart-rate.json");
+const HEART_RATE: &str = include_str!("benches/heart-rate.json");
 const PROFILE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-heart-rate";
 
 fn validator() -> Validator {

@@ -1,5 +1,9 @@
 //! The validator with what this server knows: R4, the profiles compiled into `ig/tables`, and our own guide.
 
+mod row;
+
+pub use row::lint;
+
 use std::path::Path;
 
 pub use afferent_conformance::issue::{Code, outcome};
