@@ -1,12 +1,17 @@
 //! CPU time of a validation, what tables cost in memory and at the start:
-//! `cargo bench -p afferent-conformance [-- FILE…]`, by the tables of `ig/tables`; without files a heart rate that claims
+//! `cargo bench -p afferent-conformance [-- FILE…]`, by the tables of `ig/tables` and our own guide; without files a heart rate that claims
 //! US Core's profile.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for the terminal")]
 
 use std::hint::black_box;
+use std::path::Path;
 
+use afferent_conformance::compile::{Package, compile};
+use afferent_conformance::table::Tables;
 use afferent_conformance::{Severity, Validator};
 use rustix::time::{ClockId, clock_gettime};
+
+const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ig");
 
 const HEART_RATE: &str = include_str!("heart-rate.json");
 
@@ -24,10 +29,11 @@ fn resident() -> usize {
 }
 
 fn main() {
-    let tables = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ig/tables/profiles.bin");
-    let packed = std::fs::read(tables).expect("tables");
+    let packed = std::fs::read(Path::new(GUIDE).join("tables/profiles.bin")).expect("tables");
     let (before, begin) = (resident(), cpu());
-    let validator = Validator::unpack(&packed).expect("tables of this version");
+    let mut tables = Tables::unpack(&packed).expect("tables of this version");
+    compile(&mut tables, &[Package::read(Path::new(GUIDE)).expect("our guide")]);
+    let validator = Validator::new(tables).expect("expressions that are supported");
     let start = cpu() - begin;
     println!(
         "start {:.1} ms CPU, {} KiB packed, {} KiB more resident",

@@ -1,6 +1,6 @@
 //! Judging a resource.
 //!
-//! First its shape ([`instance::build`](crate::instance::build)), then all that R4 says of its elements (`base`), then
+//! First its shape ([`instance::build`]), then all that R4 says of its elements (`base`), then
 //! what each profile adds (`profile`), which resources claim in `meta.profile` or the caller asks for.
 
 mod base;

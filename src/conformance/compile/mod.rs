@@ -8,7 +8,7 @@ mod slicing;
 mod terminology;
 mod types;
 
-pub use package::{Error, Package};
+pub use package::{Error, Package, Resource};
 
 use std::collections::HashMap;
 
