@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Issue, Severity, Validator};
+use super::{Code, Issue, Severity, Validator};
 use crate::registry::{CANONICAL_BASE, Component, Kind, LoincCoding, Registry, Signal, Unit};
 
 /// What does not agree, a line each.
@@ -15,7 +15,9 @@ fn disagreements(row: &Signal, validator: &Validator) -> Vec<String> {
     for profile in row.profile.values().filter(|profile| !validator.knows(profile)) {
         found.push(format!("{}: the profile {profile} is not known", row.code));
     }
-    let profiles: Vec<&str> = row.profile.values().map(String::as_str).filter(|url| validator.knows(url)).collect();
+    // Ours ask for what only a measurement has; every projection of a row is judged by them.
+    let others = row.profile.values().map(String::as_str).filter(|url| !url.starts_with(CANONICAL_BASE));
+    let profiles: Vec<&str> = others.filter(|url| validator.knows(url)).collect();
     let name = row.code.to_string();
     for issue in errors(validator, &observation(row), &profiles) {
         found.push(line(&name, &issue));
@@ -23,11 +25,12 @@ fn disagreements(row: &Signal, validator: &Validator) -> Vec<String> {
     // A component is no Observation of its own; what R4 asks of a vital sign's unit holds for it all the same.
     for component in &row.component {
         let alone = json!({ "code": code(&component.loinc), "valueQuantity": quantity(Some(&component.unit)) });
-        let units = errors(validator, &complete(row, alone), &[]).into_iter();
+        let is_unit = |issue: &Issue| {
+            issue.expression.starts_with("Observation.value.") && matches!(issue.code, Code::Value | Code::CodeInvalid)
+        };
+        let units = errors(validator, &complete(row, alone), &[]).into_iter().filter(is_unit);
         let name = format!("{name}, {}", component.code);
-        found.extend(
-            units.filter(|issue| issue.expression.starts_with("Observation.value.")).map(|issue| line(&name, &issue)),
-        );
+        found.extend(units.map(|issue| line(&name, &issue)));
     }
     found
 }
