@@ -15,7 +15,7 @@ fn disagreements(row: &Signal, validator: &Validator) -> Vec<String> {
     for profile in row.profile.values().filter(|profile| !validator.knows(profile)) {
         found.push(format!("{}: the profile {profile} is not known", row.code));
     }
-    // Ours ask for what only a measurement has; every projection of a row is judged by them.
+    // Ours ask for what only a measurement has, which tests/validator judges.
     let others = row.profile.values().map(String::as_str).filter(|url| !url.starts_with(CANONICAL_BASE));
     let profiles: Vec<&str> = others.filter(|url| validator.knows(url)).collect();
     let name = row.code.to_string();
