@@ -112,8 +112,11 @@ impl App {
             episodes,
         };
         let conformance = projection::served(&registry).context("ig")?;
-        let settings =
-            rest::Settings { public_url: config.public_url.clone(), check_references: config.check_references };
+        let settings = rest::Settings {
+            public_url: config.public_url.clone(),
+            check_references: config.check_references,
+            tables: config.tables,
+        };
         let rest = rest::routers(store.clone(), auth, settings, conformance).context("capability")?;
         let is_https = config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
         let router = Router::new()

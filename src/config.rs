@@ -38,6 +38,8 @@ pub struct Config {
     pub policy: Option<PathBuf>,
     /// How much callers may ask for.
     pub limits: auth::Limits,
+    /// A file of tables of profiles; those built in where not given.
+    pub tables: Option<PathBuf>,
     /// Pipeline threads.
     pub workers: usize,
     /// The raw archive.
@@ -70,6 +72,8 @@ pub struct Given {
     pub policy: Option<PathBuf>,
     /// `requests_per_s`, with one key or of one client.
     pub requests_per_s: Option<u32>,
+    /// `tables`.
+    pub tables: Option<PathBuf>,
     /// `workers`.
     pub workers: Option<usize>,
     /// `[archive]`.
@@ -132,6 +136,7 @@ impl Given {
             key_sets_anywhere: self.key_sets_anywhere.or(other.key_sets_anywhere),
             policy: self.policy.or(other.policy),
             requests_per_s: self.requests_per_s.or(other.requests_per_s),
+            tables: self.tables.or(other.tables),
             workers: self.workers.or(other.workers),
             archive: self.archive.or(other.archive),
         }
@@ -169,6 +174,7 @@ impl Given {
             limits: self
                 .requests_per_s
                 .map_or_else(auth::Limits::default, |requests_per_s| auth::Limits { requests_per_s }),
+            tables: self.tables,
             workers: self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
         })
     }

@@ -22,6 +22,7 @@ pub mod device;
 pub mod algorithm;
 pub mod strip;
 pub mod projection;
+pub mod conformant;
 pub mod synthetic;
 pub mod recording;
 pub mod evaluation;

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::conformant;
 use crate::registry::Registry;
 
 /// What to check, and whether to bring derived files up to date.
@@ -31,6 +32,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     if let Err(error) = crate::rest::check() {
         problems.push(error.to_string());
     }
+    let validator = conformant::validator(&registry, None)?;
+    problems.extend(conformant::lint(&registry, &validator).into_iter().map(|line| format!("registry: {line}")));
     if args.ig.is_dir() {
         problems.extend(guide(&registry, args)?);
     }

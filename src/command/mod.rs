@@ -13,11 +13,13 @@ mod explain;
 #[cfg(test)]
 mod fake;
 mod keys;
+mod ig;
 pub mod load;
 mod rederive;
 pub mod replay;
 mod serve;
 mod storage;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,10 @@ pub enum Command {
     Replay(replay::Args),
     /// Detector accuracy against reference annotations.
     Evaluate(evaluate::Args),
+    /// Judge FHIR resources by R4 and by profiles.
+    Validate(validate::Args),
+    /// Compile profiles of FHIR packages.
+    Ig(ig::Args),
     /// Check that registry, capability and ig are consistent.
     Check(check::Args),
     /// Simulate devices and measure.
@@ -64,6 +70,8 @@ pub fn run(command: Command) -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Keys(args) => keys::run(args).await,
+            Command::Validate(args) => validate::run(&args),
+            Command::Ig(args) => ig::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Load(args) => load::run(args).await,

@@ -55,6 +55,9 @@ pub(super) struct Settings {
     /// Requests a second with one developer key or of one client [default: 5000]
     #[arg(long, env = "AFFERENT_REQUESTS_PER_S", value_name = "N")]
     requests_per_s: Option<u32>,
+    /// Tables of profiles that $validate judges by, as `afferent ig` writes them [default: those built in]
+    #[arg(long, env = "AFFERENT_TABLES", value_name = "FILE")]
+    tables: Option<PathBuf>,
     /// Pipeline threads [default: one a core].
     #[arg(long, env = "AFFERENT_WORKERS")]
     workers: Option<usize>,
@@ -77,6 +80,7 @@ impl Settings {
             key_sets_anywhere: self.key_sets_anywhere,
             policy: self.policy,
             requests_per_s: self.requests_per_s,
+            tables: self.tables,
             workers: self.workers,
             archive: self.archive,
         };

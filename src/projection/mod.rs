@@ -39,7 +39,7 @@ pub use lineage::{PacketSource, packet_sources};
 pub use organization::Organization;
 pub use patient::stub_patient;
 pub use revision::{as_first_computed, revised};
-pub use served::served;
+pub use served::{served, tables};
 pub use sole::{Contested, PassedOver, observation_id, with_passed_over};
 
 use serde::{Deserialize, Serialize};

@@ -24,6 +24,11 @@ pub fn served(registry: &Registry) -> Result<Vec<Conformance>, IgError> {
     definitions.into_iter().map(|(name, text)| definition(name, &text)).collect()
 }
 
+/// What the profiles of the packages say, compiled; see `afferent ig compile`.
+pub fn tables() -> &'static [u8] {
+    FILES.get_file("tables/profiles.bin").map_or(&[], |file| file.contents())
+}
+
 fn definition(name: String, text: &[u8]) -> Result<Conformance, IgError> {
     let resource = json::parse(text).map_err(|source| IgError::Parse { path: name.clone().into(), source })?;
     let text = |path: &str| read::string(&resource, path).unwrap_or_default().to_owned();

@@ -41,6 +41,9 @@ pub enum StartError {
     /// The CapabilityStatement cannot be written.
     #[error("CapabilityStatement cannot be written")]
     Statement(#[from] WriteError),
+    /// There is no validator.
+    #[error("validator")]
+    Validator(#[from] crate::conformant::Error),
 }
 
 /// The API of one tenant at `/fhir/R4` and of any at `/t/{tenant}/fhir/R4`, and our definitions at their canonical URLs.

@@ -13,10 +13,12 @@ mod parameters;
 mod series;
 mod stats;
 mod terminology;
+mod validate;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get};
 
+use super::payload::MOST_RESOURCE;
 use super::state::TypeState;
 use call::Call;
 
@@ -25,6 +27,11 @@ const BODY: usize = 64 * 1024;
 
 /// What answers an operation; none where nothing does.
 pub(super) fn route(kind: &str, name: &str) -> Option<MethodRouter<TypeState>> {
+    if name == "validate" {
+        // A whole resource may be among the parameters.
+        let router = get(validate::validate).post(validate::validate);
+        return Some(router.layer(DefaultBodyLimit::max(MOST_RESOURCE)));
+    }
     let router = match (kind, name) {
         ("Observation", "lastn") => get(lastn::lastn).post(lastn::lastn),
         ("Observation", "stats") => get(stats::stats).post(stats::stats),

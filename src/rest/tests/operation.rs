@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::body::Body;
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Answer, Server, empty};
@@ -202,4 +202,34 @@ async fn meta_is_of_one_resource() {
     let meta = server.get("/Observation/o01/$meta").await.json()["parameter"][0]["valueMeta"].clone();
     assert_eq!(meta["versionId"], "1");
     Server::refused(&server.get("/Observation/none/$meta").await, 404, "not-found");
+}
+
+#[tokio::test]
+async fn a_resource_is_judged_by_r4_and_by_a_profile() {
+    let server = ward().await;
+    let found = |answer: &Answer| -> Vec<(String, String)> {
+        let outcome = answer.json();
+        let issues = outcome["issue"].as_array().unwrap().iter().filter(|issue| issue["severity"] == "error");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        issues.map(|issue| (text(&issue["expression"][0]), text(&issue["diagnostics"]))).collect()
+    };
+    let wrong = json!({"resourceType": "Observation", "status": "done", "code": {"text": "x"}});
+    let answer = post(&server, "/Observation/$validate", &wrong).await;
+    assert_eq!((answer.status, answer.json()["resourceType"].as_str()), (StatusCode::OK, Some("OperationOutcome")));
+    assert_eq!(found(&answer)[0].0, "Observation.status");
+    let profile = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-heart-rate";
+    let asked = json!({"resourceType": "Parameters", "parameter": [
+        {"name": "profile", "valueUri": profile}, {"name": "mode", "valueCode": "profile"},
+        {"name": "resource", "resource": {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}}]});
+    let answer = post(&server, "/Observation/$validate", &asked).await;
+    assert!(found(&answer).iter().any(|(_, diagnostics)| diagnostics.contains(profile)), "{}", answer.json());
+    // What is stored, and what would replace it.
+    assert!(found(&server.get("/Observation/w1/$validate").await).iter().any(|(path, _)| path == "Observation"));
+    let other = json!({"resourceType": "Observation", "id": "w2", "status": "final", "code": {"text": "x"}});
+    let answer = post(&server, "/Observation/w1/$validate?mode=update", &other).await;
+    assert_eq!(found(&answer)[0].0, "Observation.id");
+    for bad in ["mode=other", "profile=http://nobody.dev/p", "mode=update", "colour=red", ""] {
+        Server::refused(&server.get(&format!("/Observation/$validate?{bad}")).await, 400, "value");
+    }
+    assert_eq!(server.get("/Observation/nobody/$validate").await.status, StatusCode::NOT_FOUND);
 }
