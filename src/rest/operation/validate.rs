@@ -94,7 +94,7 @@ fn judge(state: &TypeState, text: &[u8], profiles: &[String], id: Option<&Resour
 }
 
 async fn stored(state: &TypeState, caller: &Caller, id: &ResourceId) -> Result<Vec<u8>, Error> {
-    let found = state.rest.store.read(caller.tenant(), state.kind(), id).await?;
+    let found = caller.read(&state.rest, state.kind(), id).await?;
     Ok(found.ok_or_else(|| Error::NotFound(format!("{}/{id}", state.kind())))?.json())
 }
 
