@@ -137,6 +137,39 @@ impl<'de> Visitor<'de> for Reader {
         while let Some((Name(name), Text(value))) = properties.next_entry()? {
             object.push((name, value));
         }
+        if let [(name, Json::String(text))] = object.as_slice()
+            && name == NUMBER
+        {
+            return Ok(number(text));
+        }
         Ok(Json::Object(object))
+    }
+}
+
+/// The property that serde_json writes a number as where another crate asks it for arbitrary precision.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// A number by its text.
+fn number(text: &str) -> Json<'static> {
+    match text.parse() {
+        Ok(whole) => Json::Integer(whole),
+        Err(_) => Json::Decimal(text.parse().unwrap_or(f64::NAN)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_numbers_however_they_are_handed_over() {
+        for text in [
+            "[1,-2,0.93,1e2]",
+            r#"[{"$serde_json::private::Number":"1"},-2,{"$serde_json::private::Number":"0.93"},1e2]"#,
+        ] {
+            let numbers =
+                Json::Array(vec![Json::Integer(1), Json::Integer(-2), Json::Decimal(0.93), Json::Decimal(100.0)]);
+            assert_eq!(Json::parse(text.as_bytes()).unwrap(), numbers);
+        }
     }
 }

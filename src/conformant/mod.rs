@@ -80,6 +80,13 @@ mod tests {
     }
 
     #[test]
+    fn a_number_with_a_point_is_a_decimal() {
+        let observation = r#"{ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
+            "valueQuantity": { "value": 0.93 } }"#;
+        assert_eq!(errors(observation), Vec::<String>::new());
+    }
+
+    #[test]
     fn a_unit_that_is_none_is_found_where_it_is() {
         let observation = r#"{ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
             "valueQuantity": { "value": 1, "system": "http://unitsofmeasure.org", "code": "bpm" } }"#;
