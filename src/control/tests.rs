@@ -117,7 +117,7 @@ async fn a_body_is_an_object() {
             for body in ["[]", "[null,null]", "[null,null,null]", "null", "\"x\"", "1", "{} {}"] {
                 let method: Method = method.to_uppercase().parse().unwrap();
                 let request = Request::builder().method(&method).uri(path.replace(['{', '}'], ""));
-                let request = request.header("authorization", format!("Bearer {key}"));
+                let request = request.header("authorization", format!("Bearer {}", key.expose()));
                 let request = request.header("content-type", "application/json").body(Body::from(body)).unwrap();
                 let status = router.clone().oneshot(request).await.unwrap().status();
                 assert!(status.is_client_error(), "{method} {path} {body}: {status}");
