@@ -86,6 +86,7 @@ fn door(path: &str) -> Option<Door> {
         | "/console/console.js"
         | "/console/console.css"
         | "/fhir/R4/metadata"
+        | "/fhir/R4/openapi.json"
         | "/fhir/R4/.well-known/smart-configuration" => Door::Open,
         "/oauth2/token" | "/oauth2/introspect" | "/oauth2/revoke" => Door::Client,
         "/ingest/stream" => Door::Socket,
@@ -255,9 +256,17 @@ async fn what_one_tenant_writes_stays_there() {
     let rows = || capability.resources().filter(|row| row.source == Source::Store);
     let written = || rows().filter(|row| row.supports(Interaction::Update) && row.supports(Interaction::Delete));
     assert!(written().count() > 10);
+    // One of each type that has what is mandatory in it.
+    let examples = crate::projection::examples().unwrap();
+    let example = |kind: &str| {
+        let example = examples.iter().find(|example| example.kind == kind).unwrap_or_else(|| panic!("no {kind}"));
+        serde_json::from_slice::<Value>(&crate::fhir::json::to_vec(&example.element).unwrap()).unwrap()
+    };
     for row in written() {
         for (key, name) in [(0, "a"), (2, "b")] {
-            let body = json!({"resourceType": row.resource, "id": "y", "implicitRules": format!("urn:marker:{name}")});
+            let mut body = example(&row.resource);
+            body["id"] = json!("y");
+            body["implicitRules"] = json!(format!("urn:marker:{name}"));
             let request =
                 Request::put(format!("/fhir/R4/{}/y", row.resource)).header("content-type", "application/fhir+json");
             let (status, answer) =
