@@ -71,7 +71,12 @@ impl Store {
     /// The versions a statement reads: `id, version, updated_us, tail`.
     pub(in crate::store) async fn stored(&self, kind: &str, sql: Sql) -> Result<Vec<Stored>, StoreError> {
         let rows: Vec<Row> = sql.query().fetch_all(&self.readers).await?;
-        self.bodies.learn(&rows, 3, &self.readers).await?;
+        self.unpacked(kind, &rows).await
+    }
+
+    /// The versions in rows of such a statement.
+    pub(in crate::store) async fn unpacked(&self, kind: &str, rows: &[Row]) -> Result<Vec<Stored>, StoreError> {
+        self.bodies.learn(rows, 3, &self.readers).await?;
         rows.iter().map(|row| Stored::from_row(&self.bodies, kind, row)).collect()
     }
 

@@ -132,7 +132,8 @@ impl Store {
         let plan = Plan::all(tenant, from, (&conditions, cohorts.as_deref()), &[], self.clock.now());
         // All that are about the same one lead to the same one.
         let per_subject = parameter.column == Some(Column::Subject);
-        let found = self.stored(from, plan.whole(per_subject, MOST)).await?;
+        let rows = self.rows(plan.whole(per_subject, MOST)).await?;
+        let found = self.unpacked(from, &rows).await?;
         if found.len() > MOST {
             return Err(StoreError::TooBroad { parameter: format!("_has:{from}:{name}"), most: MOST });
         }

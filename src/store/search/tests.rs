@@ -308,6 +308,18 @@ async fn explain(store: &crate::store::Store, sql: crate::store::sql::Sql) -> Ve
 }
 
 #[tokio::test]
+async fn what_asks_for_more_values_than_a_statement_may_have_is_refused_wherever_it_stands() {
+    let (_directory, store) = seeded().await;
+    let many = Filter::Id((0..=MOST_VALUES).map(|i| i.to_string()).collect());
+    let has =
+        Filter::Has { kind: "Observation".to_owned(), parameter: "device".to_owned(), filters: vec![many.clone()] };
+    for query in [search(vec![many]), Search { kind: "Device".to_owned(), ..search(vec![has]) }] {
+        let refused = store.search(&tenant("a"), &query).await;
+        assert!(matches!(refused, Err(StoreError::TooBroad { .. })), "{:?}", refused.map(|page| page.matches.len()));
+    }
+}
+
+#[tokio::test]
 async fn a_cursor_of_another_order_finds_nothing() {
     let (_directory, store) = seeded().await;
     let after = Some(Cursor { at: vec![Value::Int(1)] });
