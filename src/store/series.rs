@@ -3,7 +3,7 @@
 use sqlx::{Any, Row as _, Transaction};
 
 use super::sql::{Sql, Value, pieces};
-use super::table::subject as number;
+use super::table::subject as number_of_subject;
 use super::{Store, StoreError};
 use crate::id::TenantId;
 
@@ -30,7 +30,7 @@ impl Store {
         }
         let mut sql = Sql::new("SELECT DISTINCT system, code FROM observation_series WHERE tenant = ");
         sql.bind(tenant.as_str()).push(" AND subject");
-        sql.bind_in(subjects.iter().map(|subject| Value::Int(number(tenant, subject))).collect());
+        sql.bind_in(subjects.iter().map(|subject| Value::Int(number_of_subject(tenant, subject))).collect());
         sql.push(" ORDER BY system, code");
         let rows = sql.query().fetch_all(&self.readers).await?;
         rows.iter().map(|row| Ok(Series { system: row.try_get(0)?, code: row.try_get(1)? })).collect()

@@ -127,19 +127,10 @@ impl Store {
 
     async fn page(&self, plan: &Plan<'_>, search: &Search) -> Result<Page, StoreError> {
         let rows = self.rows(plan.page()).await?;
-        self.bodies.learn(&rows, 3, &self.readers).await?;
-        let mut page = Page::default();
-        let mut last = None;
-        for row in rows.iter().take(search.count) {
-            // Two codings of one resource with the same code in different systems stand side by side in the index.
-            let cursor = plan.cursor(row)?;
-            if last.as_ref() != Some(&cursor) {
-                page.matches.push(Stored::from_row(&self.bodies, &search.kind, row)?);
-            }
-            last = Some(cursor);
-        }
-        page.next = last.filter(|_| rows.len() > search.count);
-        Ok(page)
+        let shown = rows.get(..search.count).unwrap_or(&rows);
+        let matches = self.unpacked(&search.kind, shown).await?;
+        let last = shown.last().filter(|_| rows.len() > search.count);
+        Ok(Page { matches, next: last.map(|row| plan.cursor(row)).transpose()?, ..Page::default() })
     }
 
     /// The rows of a statement, unless it asks for more values than a statement may have.

@@ -115,9 +115,7 @@ impl<'a> Plan<'a> {
 
     /// The statement that counts.
     pub(super) fn count(&self) -> Sql {
-        // Two identifiers of one resource with the same value in different systems are two rows.
-        let repeats = matches!(self.lead, Lead::Terms(..));
-        let mut sql = Sql::new(if repeats { "SELECT COUNT(DISTINCT r.row_id)" } else { "SELECT COUNT(*)" });
+        let mut sql = Sql::new("SELECT COUNT(*)");
         self.push_from_where(&mut sql, None);
         sql
     }
