@@ -19,12 +19,14 @@ use tower_http::timeout::TimeoutLayer;
 
 use connections::Bounds;
 
+use crate::alert::{self, Ways};
 use crate::archive::Archivist;
 use crate::auth::{Auth, Fetcher, Policy};
 use crate::config::Config;
 use crate::episode::{Episodes, Keeper};
 use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
 use crate::oauth::OauthState;
+use crate::outward::Reach;
 use crate::pipeline::{self, Pipeline, Progress};
 use crate::problem::Problem;
 use crate::registry::Registry;
@@ -101,6 +103,10 @@ impl App {
             telemetry: telemetry.clone(),
             clock: SharedClock(Arc::clone(&clock)),
         };
+        // Without a public URL this is somebody's own machine.
+        let reach = if config.public_url.is_some() { Reach::Public } else { Reach::Loopback };
+        let ways = Ways::new(&config.alerts, reach).context("alerts")?;
+        alert::Sender::new(store.clone(), Arc::clone(&clock), ways.clone()).start();
         let episodes = Episodes::new(store.clone(), pipeline.clone(), &config.organization);
         Keeper::new(episodes.clone(), Arc::clone(&registry), Arc::clone(&clock)).start();
         let control_state = control::ControlState {
@@ -108,8 +114,18 @@ impl App {
             store: store.clone(),
             pipeline,
             clock: SharedClock(Arc::clone(&clock)),
+            rederivation: Arc::new(pipeline::Rederivation {
+                store: store.clone(),
+                registry: Arc::clone(&registry),
+                organization: config.organization.clone(),
+                clock_bound_us: config.clock_bound_us,
+                episode: None,
+                algorithm: None,
+                write: true,
+            }),
             registry: Arc::clone(&registry),
             episodes,
+            ways,
         };
         let conformance = projection::served(&registry).context("ig")?;
         let settings = rest::Settings {

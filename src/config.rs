@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::id::TenantId;
 use crate::time::MICROS;
-use crate::{archive, auth};
+use crate::{alert, archive, auth};
 
 /// Everything a server is told at start.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub struct Config {
     pub workers: usize,
     /// The raw archive.
     pub archive: archive::Settings,
+    /// How alerts are sent.
+    pub alerts: alert::Settings,
 }
 
 /// The part of it that was given, by one source.
@@ -79,6 +81,9 @@ pub struct Given {
     /// `[archive]`.
     #[serde(default)]
     pub archive: archive::Given,
+    /// `[alerts]`.
+    #[serde(default)]
+    pub alerts: alert::Given,
 }
 
 /// Why the configuration is no good.
@@ -139,6 +144,7 @@ impl Given {
             tables: self.tables.or(other.tables),
             workers: self.workers.or(other.workers),
             archive: self.archive.or(other.archive),
+            alerts: self.alerts.or(other.alerts),
         }
     }
 
@@ -162,6 +168,7 @@ impl Given {
             listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             database: self.database.unwrap_or_else(|| format!("sqlite:{}", data.join("afferent.db").display())),
             archive: self.archive.build(&data).map_err(ConfigError::Invalid)?,
+            alerts: self.alerts.build().map_err(ConfigError::Invalid)?,
             data,
             public_url,
             registry: self.registry,

@@ -107,6 +107,19 @@ id_type!(
     ExportName, "export", 64, "-._"
 );
 
+id_type!(
+    /// Something that was held back.
+    HeldId, "quarantine id", 64, "-"
+);
+id_type!(
+    /// An alert.
+    AlertId, "alert", 64, "-"
+);
+id_type!(
+    /// A way alerts are sent.
+    ChannelId, "channel", 64, "-._"
+);
+
 impl DeviceKey {
     /// Stands for several devices together; no device can have this name.
     pub fn together() -> Self {
@@ -126,10 +139,28 @@ fn namespace() -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, CANONICAL_BASE.as_bytes())
 }
 
+fn computed(tenant: &TenantId, kind: &str, name: &str) -> String {
+    let name = format!("{tenant}\u{1f}{kind}\u{1f}{name}");
+    Uuid::new_v5(&namespace(), name.as_bytes()).to_string()
+}
+
 /// The logical id of the resource of `kind` with this business identifier.
 pub fn resource_id(tenant: &TenantId, kind: &str, business_identifier: &str) -> ResourceId {
-    let name = format!("{tenant}\u{1f}{kind}\u{1f}{business_identifier}");
-    ResourceId(Uuid::new_v5(&namespace(), name.as_bytes()).to_string())
+    ResourceId(computed(tenant, kind, business_identifier))
+}
+
+impl HeldId {
+    /// That of what is held back under this name.
+    pub fn of(tenant: &TenantId, name: &str) -> Self {
+        Self(computed(tenant, "quarantine", name))
+    }
+}
+
+impl AlertId {
+    /// That of the alert of this cause.
+    pub fn of(tenant: &TenantId, cause: &str) -> Self {
+        Self(computed(tenant, "alert", cause))
+    }
 }
 
 #[cfg(test)]

@@ -95,14 +95,19 @@ fn algorithm(registry: &Registry, named: &str) -> anyhow::Result<String> {
 }
 
 fn print(stream: &str, comparison: &Comparison, written: bool) {
-    let Comparison { same, changed, new } = comparison;
+    let Comparison { same, changed, new, unreadable } = comparison;
     let (change, create) = if written { ("changed", "are new") } else { ("would change", "would be new") };
     println!("{stream}: {same} the same, {} {change}, {} {create}", changed.len(), new.len());
     changed.iter().for_each(|reference| println!("  {change}: {reference}"));
     new.iter().for_each(|reference| println!("  {create}: {reference}"));
+    unreadable.iter().for_each(|number| println!("  cannot be read: packet {number}"));
 }
 
 fn json(found: &[(String, Comparison)], written: bool) -> serde_json::Value {
-    let one = |(stream, c): &(String, Comparison)| json!({"stream": stream, "same": c.same, "changed": c.changed, "new": c.new});
+    let one = |(stream, c): &(String, Comparison)| {
+        json!({
+            "stream": stream, "same": c.same, "changed": c.changed, "new": c.new, "unreadable": c.unreadable,
+        })
+    };
     json!({"written": written, "streams": found.iter().map(one).collect::<Vec<_>>()})
 }

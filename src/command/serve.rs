@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::alert;
 use crate::app::App;
 use crate::archive;
 use crate::config::{Config, ConfigError, Given};
@@ -63,6 +64,8 @@ pub(super) struct Settings {
     workers: Option<usize>,
     #[command(flatten)]
     archive: archive::Given,
+    #[command(flatten)]
+    alerts: alert::Given,
 }
 
 impl Settings {
@@ -83,6 +86,7 @@ impl Settings {
             tables: self.tables,
             workers: self.workers,
             archive: self.archive,
+            alerts: self.alerts,
         };
         given.or(file).build()
     }

@@ -81,6 +81,22 @@ impl From<Time> for String {
     }
 }
 
+/// The key of a list that is in the order of time: a time, and an id that tells those of one time apart.
+#[derive(Debug)]
+pub(super) struct Moment;
+
+impl Moment {
+    pub(super) fn text(time: Time, id: &impl fmt::Display) -> String {
+        format!("{}.{id}", time.0.0)
+    }
+
+    pub(super) fn parse<T: TryFrom<String, Error = crate::id::InvalidId>>(text: &str) -> Result<(Instant, T), Problem> {
+        let refuse = || invalid("after", "is no key of this list");
+        let (micros, key) = text.split_once('.').ok_or_else(refuse)?;
+        Ok((Instant(micros.parse().map_err(|_| refuse())?), id("after", key)?))
+    }
+}
+
 /// A JSON object. What derives `Deserialize` takes its values in a row for one as well.
 #[derive(Debug)]
 pub(super) struct Object<T>(pub(super) T);

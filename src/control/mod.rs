@@ -3,6 +3,8 @@
 //! Handlers are routed by what they say of themselves ([`utoipa::path`]), and the document at `/api/v1/openapi.json` is made
 //! from the same: what is routed is documented.
 
+mod alert_channels;
+mod alerts;
 mod associations;
 mod body;
 mod devices;
@@ -13,6 +15,7 @@ mod lag;
 mod openapi;
 mod orphans;
 mod programs;
+mod quarantine;
 #[cfg(test)]
 mod tests;
 mod triggers;
@@ -25,10 +28,11 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::alert::Ways;
 use crate::auth::{Auth, Bearer};
 use crate::episode::Episodes;
 use crate::ingest::SharedClock;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, Rederivation};
 use crate::problem::Problem;
 use crate::store::Store;
 
@@ -47,6 +51,10 @@ pub struct ControlState {
     pub registry: Arc<crate::registry::Registry>,
     /// Opens and ends episodes.
     pub episodes: Episodes,
+    /// Takes up again what came of packets and was held back.
+    pub rederivation: Arc<Rederivation>,
+    /// By which alerts can be sent.
+    pub ways: Ways,
 }
 
 /// Routes of `/api/v1`.
@@ -73,6 +81,20 @@ fn documented() -> OpenApiRouter<ControlState> {
         .routes(routes!(episodes::close))
         .routes(routes!(episode_devices::attach, episode_devices::detach))
         .routes(routes!(triggers::list_triggers))
+        .routes(routes!(quarantine::list_quarantine))
+        .routes(routes!(quarantine::read_quarantine))
+        .routes(routes!(quarantine::read_quarantine_content))
+        .routes(routes!(quarantine::redrive_quarantine))
+        .routes(routes!(quarantine::discard_quarantine))
+        .routes(routes!(alerts::list_alerts))
+        .routes(routes!(alerts::read_alert))
+        .routes(routes!(alerts::acknowledge_alert))
+        .routes(routes!(
+            alert_channels::put_alert_channel,
+            alert_channels::read_alert_channel,
+            alert_channels::delete_alert_channel
+        ))
+        .routes(routes!(alert_channels::list_alert_channels))
         .routes(routes!(openapi::document))
 }
 

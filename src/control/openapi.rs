@@ -25,6 +25,8 @@ use utoipa::{PartialSchema, ToSchema};
         (name = "episodes", description = "Stretches of a patient's time that devices record"),
         (name = "triggers", description = "Exports that are due"),
         (name = "devices", description = "Who wears what"),
+        (name = "quarantine", description = "What was held back, nothing of it dropped silently"),
+        (name = "alerts", description = "What somebody should look at, and by which ways they are told"),
         (name = "operations", description = "How the server is doing"),
     ),
 )]

@@ -45,6 +45,8 @@ pub struct Comparison {
     pub changed: Vec<String>,
     /// References of those that were not stored.
     pub new: Vec<String>,
+    /// Numbers of packets that cannot be read.
+    pub unreadable: Vec<u64>,
 }
 
 impl Comparison {
@@ -75,9 +77,12 @@ impl Rederivation {
             for entry in &page {
                 let seen = PacketSeen { sequence: entry.sequence, sha256: entry.sha256 };
                 let time = clock.read(entry.sequence, entry.device);
-                // What cannot be read was put into quarantine when it was first tried.
-                let Ok(packet) = RawPacket::from_canonical(&entry.packet) else { continue };
-                batches.extend(track.push(&self.registry, &packet, &seen, &time).unwrap_or_default());
+                let read = RawPacket::from_canonical(&entry.packet);
+                match read.and_then(|packet| track.push(&self.registry, &packet, &seen, &time)) {
+                    Ok(more) => batches.extend(more),
+                    // It was put into quarantine when it was first tried.
+                    Err(_) => comparison.unreadable.push(entry.sequence),
+                }
             }
             self.compare(&key.tenant, batches, &mut comparison).await?;
         }

@@ -139,12 +139,12 @@ impl Dialect {
 
     /// What makes a transaction the only one that numbers rows; nothing where only one writes anyway.
     ///
-    /// Positions in the journal, streams and quarantined packets are numbered `MAX + 1` under this lock, not by a
-    /// sequence. Sequences hand numbers out before the commit, so a reader could see 8 while 7 is still being written,
-    /// go on from 8, and never see 7. PostgreSQL makes a commit visible before it releases the transaction's locks, so
-    /// here every lower number is visible before a higher one exists: reading on from the last position skips nothing. It
-    /// costs little, because one transaction carries what many senders sent meanwhile. An advisory lock rather than a
-    /// counter row: nothing is written for it, and readers and `VACUUM` have no dead rows to pass by.
+    /// Positions in the journal and streams are numbered `MAX + 1` under this lock, not by a sequence. Sequences hand
+    /// numbers out before the commit, so a reader could see 8 while 7 is still being written, go on from 8, and never see
+    /// 7. PostgreSQL makes a commit visible before it releases the transaction's locks, so here every lower number is
+    /// visible before a higher one exists: reading on from the last position skips nothing. It costs little, because one
+    /// transaction carries what many senders sent meanwhile. An advisory lock rather than a counter row: nothing is
+    /// written for it, and readers and `VACUUM` have no dead rows to pass by.
     pub(in crate::store) fn numbering(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,

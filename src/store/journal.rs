@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Row, Transaction};
 
+use super::alert::{AlertKind, NewAlert, Severity};
+use super::held::{self, HeldKind, NewHeld, PacketRange};
 use super::sql::{Sql, Value, pieces};
 use super::{Store, StoreError};
 use crate::id::{DeviceKey, StreamName, TenantId};
@@ -83,6 +85,11 @@ pub struct StreamKey {
     /// Name.
     pub name: StreamName,
 }
+
+/// What alerts say of packets that are put aside.
+const CONFLICT: (AlertKind, &str) =
+    (AlertKind::PacketConflict, "A device sent other content under numbers it had used before");
+const UNREADABLE: (AlertKind, &str) = (AlertKind::PacketUnreadable, "A device sent packets that cannot be read");
 
 /// Rows per statement, as for resources.
 const ROWS: usize = 16;
@@ -170,12 +177,7 @@ impl Store {
             .bind(stream)
             .fetch_one(&self.readers)
             .await?;
-        let damaged = |_| StoreError::Damaged { what: "stream" };
-        Ok(StreamKey {
-            tenant: TenantId::new(row.try_get::<String, _>(0)?).map_err(damaged)?,
-            device: DeviceKey::new(row.try_get::<String, _>(1)?).map_err(damaged)?,
-            name: StreamName::new(row.try_get::<String, _>(2)?).map_err(damaged)?,
-        })
+        stream_key(&row)
     }
 
     /// The streams of a device.
@@ -295,8 +297,8 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn quarantine(&self, entry: &NewEntry, reason: &str) -> Result<(), StoreError> {
-        let mut tx = self.begin_numbering().await?;
-        insert_quarantine(&mut tx, entry, reason).await?;
+        let mut tx = self.begin().await?;
+        set_aside(&mut tx, entry, reason, UNREADABLE, self.clock.now()).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -358,29 +360,53 @@ async fn duplicate_or_conflict(tx: &mut Transaction<'_, sqlx::Any>, entry: &NewE
     if row.try_get::<Vec<u8>, _>(0)? == entry.sha256 {
         return Ok(Appended::Duplicate);
     }
-    insert_quarantine(tx, entry, "another packet has this sequence number").await?;
+    // By the time it came: what is said of it is the same whenever it is said.
+    set_aside(tx, entry, "another packet has this sequence number", CONFLICT, entry.received).await?;
     Ok(Appended::Conflict)
 }
 
-async fn insert_quarantine(
+/// Puts a packet aside and says so.
+async fn set_aside(
     tx: &mut Transaction<'_, sqlx::Any>,
     entry: &NewEntry,
     reason: &str,
+    (kind, detail): (AlertKind, &'static str),
+    now: Instant,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO quarantine (id, tenant, stream, sequence, received_us, sha256, reason, packet) \
-         SELECT (SELECT COALESCE(MAX(id), 0) + 1 FROM quarantine), tenant, id, $2, $3, $4, $5, $6 FROM stream WHERE id = $1 \
-         ON CONFLICT (stream, sequence, sha256, reason) DO NOTHING",
-    )
-    .bind(entry.stream)
-    .bind(entry.sequence.cast_signed())
-    .bind(entry.received.0)
-    .bind(entry.sha256.as_slice())
-    .bind(reason.replace('\0', "\u{fffd}")) // a text in PostgreSQL holds everything but this
-    .bind(entry.packet.as_slice())
-    .execute(&mut **tx)
-    .await?;
+    let row = sqlx::query("SELECT tenant, device, name FROM stream WHERE id = $1")
+        .bind(entry.stream)
+        .fetch_one(&mut **tx)
+        .await?;
+    let key = stream_key(&row)?;
+    let (number, hash) = (entry.sequence, hex::encode(entry.sha256));
+    let held = NewHeld {
+        kind: HeldKind::Packet,
+        name: format!("packet\u{1f}{}\u{1f}{number}\u{1f}{hash}\u{1f}{reason}", entry.stream),
+        about: format!("packet {number} of stream {} of device {}", key.name, key.device),
+        packets: Some(PacketRange { stream: entry.stream, first: number, last: number }),
+        received: Some(entry.received),
+        reason: reason.to_owned(),
+        outcome: None,
+        content: entry.packet.clone(),
+    };
+    let alert = NewAlert {
+        kind,
+        severity: Severity::Error,
+        cause: key.device.as_str().to_owned(),
+        about: format!("device {}", key.device),
+        detail,
+    };
+    held::hold(tx, &key.tenant, &held, &alert, now).await?;
     Ok(())
+}
+
+fn stream_key(row: &sqlx::any::AnyRow) -> Result<StreamKey, StoreError> {
+    let damaged = |_| StoreError::Damaged { what: "stream" };
+    Ok(StreamKey {
+        tenant: TenantId::new(row.try_get::<String, _>(0)?).map_err(damaged)?,
+        device: DeviceKey::new(row.try_get::<String, _>(1)?).map_err(damaged)?,
+        name: StreamName::new(row.try_get::<String, _>(2)?).map_err(damaged)?,
+    })
 }
 
 pub(in crate::store) fn entry(row: &sqlx::any::AnyRow) -> Result<Entry, StoreError> {

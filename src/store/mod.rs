@@ -5,6 +5,7 @@
 //! makes group commit work: while one transaction is being made durable the next one gathers.
 #![expect(clippy::disallowed_methods, reason = "the one home of SQL")]
 
+mod alert;
 mod archive;
 mod association;
 mod body;
@@ -21,6 +22,7 @@ mod error;
 mod fits;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod held;
 mod history;
 mod index;
 mod journal;
@@ -51,6 +53,9 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::Semaphore;
 
+pub use alert::{
+    Alert, AlertKind, AlertState, Channel, ChannelKind, Dispatch, DispatchState, NewAlert, Sending, Severity,
+};
 pub use archive::{
     Act, ArchiveBlock, ArchiveHead, ArchiveKey, ArchiveTotals, ArchiveWriter, AuditRecord, Deletion, LegalHold, Mark,
     RetentionRule,
@@ -63,6 +68,7 @@ pub use compare::Change;
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
 pub use error::StoreError;
+pub use held::{Held, HeldKind, HeldState, Kept, NewHeld, PacketRange, Settled};
 pub use history::{Place, Versions};
 pub use index::{OF_TYPE, identifier_of, normalize_reference, text_of};
 pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey, Stretch};

@@ -7,7 +7,7 @@
 //! ```text
 //! vocabulary   id time signal packet fhir registry program resource capability
 //! stages       session device dsp metrics algorithm strip projection conformance recording synthetic
-//! shell        store archive auth oauth problem telemetry ingest pipeline episode rest subscription delivery control console
+//! shell        store archive outward auth oauth alert problem telemetry ingest pipeline episode rest subscription delivery control console
 //! wiring       config app command
 //! ```
 //! (`algorithm` reads `session`'s timeline, `auth` looks keys up in the `store`, `pipeline` answers to

@@ -100,8 +100,8 @@ impl Store {
         }
         if !everything {
             sqlx::query(
-                "DELETE FROM quarantine WHERE tenant = $1 AND received_us >= $2 AND received_us < $3 AND stream NOT IN \
-                 (SELECT s.id FROM stream s JOIN legal_hold h ON h.tenant = s.tenant AND h.device = s.device)",
+                "DELETE FROM quarantine WHERE tenant = $1 AND kind = 'packet' AND received_us >= $2 AND received_us < $3 \
+                 AND stream NOT IN (SELECT s.id FROM stream s JOIN legal_hold h ON h.tenant = s.tenant AND h.device = s.device)",
             )
             .bind(tenant.as_str())
             .bind(received.0.0)

@@ -48,18 +48,21 @@ pub struct Page<'a> {
 }
 
 /// The word a unit variant has in JSON: what its column holds.
-fn word(variant: &impl Serialize) -> Result<String, StoreError> {
+pub(in crate::store) fn word(variant: &impl Serialize) -> Result<String, StoreError> {
     match serde_json::to_value(variant) {
         Ok(Value::String(word)) => Ok(word),
         _ => Err(StoreError::Damaged { what: "word" }),
     }
 }
 
-fn from_word<T: DeserializeOwned>(word: String, what: &'static str) -> Result<T, StoreError> {
+pub(in crate::store) fn from_word<T: DeserializeOwned>(word: String, what: &'static str) -> Result<T, StoreError> {
     serde_json::from_value(Value::String(word)).map_err(|_| StoreError::Damaged { what })
 }
 
 /// An id that was checked when it was stored.
-fn id<T: TryFrom<String, Error = InvalidId>>(text: String, what: &'static str) -> Result<T, StoreError> {
+pub(in crate::store) fn id<T: TryFrom<String, Error = InvalidId>>(
+    text: String,
+    what: &'static str,
+) -> Result<T, StoreError> {
     T::try_from(text).map_err(|_| StoreError::Damaged { what })
 }
