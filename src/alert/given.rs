@@ -7,6 +7,7 @@ use crate::auth::Secret;
 /// What was given, by flags, environment or file.
 #[derive(Clone, Default, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields)]
+#[group(skip)]
 #[command(next_help_heading = "Alerts")]
 pub struct Given {
     /// Mail server, smtps://USER:PASSWORD@HOST or smtp://HOST?tls=required [default: no mail is sent].

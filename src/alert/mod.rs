@@ -28,7 +28,7 @@ const AT_ONCE: i64 = 32;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it is nobody else's: longer than it may take.
 const LEASE_US: i64 = 60 * MICROS;
-/// The first and the longest wait, and the number of attempts: some seven hours.
+/// The first and the longest wait, and the number of attempts: some six hours.
 const FIRST_US: i64 = 5 * MICROS;
 const LONGEST_US: i64 = 3600 * MICROS;
 const ATTEMPTS: i64 = 16;

@@ -137,3 +137,92 @@ async fn a_body_is_an_object() {
     }
     assert!(asked > 30, "{asked}");
 }
+
+/// Asks as the bearer of a key, with a body where there is one.
+async fn ask(router: &Router, key: &crate::auth::Secret, method: Method, path: &str, body: Value) -> (u16, Value) {
+    let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    let request = request.header("authorization", format!("Bearer {}", key.expose()));
+    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    let response = router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn what_is_held_back_is_shown_to_those_alone_who_may_read_everything() {
+    use crate::store::{AlertKind, HeldKind, NewAlert, NewHeld, Severity};
+    let (_directory, state) = state().await;
+    let tenant = crate::store::fixture::tenant("a");
+    let held = NewHeld {
+        kind: HeldKind::Inbound,
+        name: "x".to_owned(),
+        about: "Patient/x".to_owned(),
+        packets: None,
+        received: None,
+        reason: "not valid".to_owned(),
+        outcome: Some(br#"{"issue":[{"diagnostics":"Miller"}]}"#.to_vec()),
+        content: br#"{"name":"Miller"}"#.to_vec(),
+    };
+    let (kind, severity) = (AlertKind::PacketUnreadable, Severity::Error);
+    let (cause, about) = ("x".to_owned(), "x".to_owned());
+    let alert = NewAlert { kind, severity, cause, about, detail: "Something is wrong" };
+    let id = state.store.hold_back(&tenant, &held, &alert).await.unwrap();
+    let store = state.store.clone();
+    let router = router(state);
+    let path = format!("/api/v1/quarantine/{id}");
+    for (scope, status) in [
+        ("control", 403),
+        ("control user/*.r system/Patient.r system/Observation.r", 403),
+        ("control system/*.r?_id=x", 403),
+        ("control system/*.s", 403),
+        ("system/*.cruds", 403),
+        ("control system/*.rs", 200),
+        ("control system/*.read", 200),
+    ] {
+        let mut key = NewKey::for_everything(tenant.clone(), true);
+        scope.clone_into(&mut key.scope);
+        let key = key.create(&store).await.unwrap();
+        let (found, content) = ask(&router, &key, Method::GET, &format!("{path}/content"), Value::Null).await;
+        assert_eq!(found, status, "{scope}: {content}");
+        assert_eq!(content.to_string().contains("Miller"), status == 200, "{scope}: {content}");
+        let (found, shown) = ask(&router, &key, Method::GET, &path, Value::Null).await;
+        assert_eq!(found, if scope.contains("control") { 200 } else { 403 }, "{scope}");
+        assert!(!shown.to_string().contains("Miller"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_channel_is_checked_when_it_is_made_and_does_not_show_its_secret() {
+    let (_directory, state) = state().await;
+    let key = NewKey::for_everything(crate::store::fixture::tenant("a"), true).create(&state.store).await.unwrap();
+    let router = router(state);
+    let put = |id: &str, kind: &str, address: &str| {
+        let body = serde_json::json!({"kind": kind, "address": address, "severity": "error"});
+        let (router, key, path) = (router.clone(), key.clone(), format!("/api/v1/alert-channels/{id}"));
+        async move { ask(&router, &key, Method::PUT, &path, body).await }
+    };
+    for (id, kind, address, element) in [
+        ("ops", "webhook", "http://example.org/", "address"),
+        ("ops", "webhook", "https://169.254.169.254/latest", "address"),
+        ("ops", "webhook", "https://localhost/", "address"),
+        ("ops", "email", "desk@example.org", "address"),
+        ("ops", "pigeon", "https://example.org/", "kind"),
+        ("log", "webhook", "https://example.org/", "channel"),
+    ] {
+        let (status, problem) = put(id, kind, address).await;
+        assert_eq!((status, &problem["element"]), (422, &element.into()), "{id} {kind} {address}: {problem}");
+    }
+    let shown = serde_json::json!({
+        "id": "ops", "kind": "webhook", "address": "https://hooks.example.org", "severity": "error",
+    });
+    let url = "https://hooks.example.org/services/T0/secret";
+    assert_eq!(put("ops", "webhook", url).await, (201, shown.clone()));
+    assert_eq!(put("ops", "webhook", url).await, (200, shown.clone()));
+    let path = "/api/v1/alert-channels/ops";
+    assert_eq!(ask(&router, &key, Method::GET, path, Value::Null).await, (200, shown.clone()));
+    let (_, list) = ask(&router, &key, Method::GET, "/api/v1/alert-channels?count=1", Value::Null).await;
+    assert_eq!(list, serde_json::json!({"items": [shown]}));
+    assert_eq!(ask(&router, &key, Method::DELETE, path, Value::Null).await.0, 204);
+    assert_eq!(ask(&router, &key, Method::DELETE, path, Value::Null).await.0, 404);
+}

@@ -27,6 +27,7 @@ mod layers;
 mod licences;
 mod orphans;
 mod postgres;
+mod quarantine;
 mod rederive;
 mod registry_row;
 mod replay_mitdb;

@@ -47,9 +47,12 @@ async fn packets_are_stored_once_and_conflicts_put_aside() {
     assert_eq!(store.sequences_in(stream, &[(39, 50), (90, 99)]).await.unwrap().len(), 3);
     assert!(store.sequences_in(stream, &[]).await.unwrap().is_empty());
 
-    let aside = sqlx::query("SELECT sequence, reason FROM quarantine").fetch_all(&store.readers).await.unwrap();
+    let aside = store.held(&key("d", "s").tenant, None, None, None, 10).await.unwrap();
     assert_eq!(aside.len(), 1);
+    assert_eq!(aside[0].packets.map(|packets| (packets.stream, packets.first, packets.last)), Some((stream, 4, 4)));
     store.quarantine(&entry(stream, 7, b"x"), "nul \0 in it").await.unwrap();
+    let alerts = store.alerts(&key("d", "s").tenant, None, None, 10).await.unwrap();
+    assert_eq!(alerts.iter().map(|alert| alert.occurrences).collect::<Vec<_>>(), [1, 1]);
 
     let all = positions(&store).await;
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 43);

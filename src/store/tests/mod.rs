@@ -2,6 +2,7 @@
 
 mod association;
 mod checkpoint;
+mod held;
 mod journal;
 mod lease;
 mod program;
