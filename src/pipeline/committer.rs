@@ -9,8 +9,9 @@ use crate::id::TenantId;
 use crate::resource::Resource;
 use crate::store::{Commit, Joint, Lease, Statement, StoreError, Upserted};
 
-/// Commits waiting before workers wait.
-const QUEUE: usize = 256;
+/// Commits waiting before workers wait: as many as are stored meanwhile. They hold trees of resources, some hundred kilobytes
+/// each when a window closed.
+const QUEUE: usize = GROUP;
 /// Of those that can wait themselves: a waveform and its strip are some hundred kilobytes.
 const BULKY_QUEUE: usize = 32;
 /// Commits in one transaction.
@@ -88,7 +89,7 @@ impl Committer {
             }
         }
         if !commits.is_empty() {
-            store(&self.parts, commits).await;
+            store(&self.parts, &commits).await;
         }
         if !ready.is_empty() {
             insist("streams cannot be called ready", || self.parts.store.ready(&ready)).await;
@@ -100,8 +101,8 @@ impl Committer {
 }
 
 /// Stores: the workers' states have moved on, so nothing of this may be dropped.
-async fn store(parts: &Parts, commits: Vec<Commit>) {
-    let done = insist("commit failed", || parts.store.commit(commits.clone(), parts)).await;
+async fn store(parts: &Parts, commits: &[Commit]) {
+    let done = insist("commit failed", || parts.store.commit(commits, parts)).await;
     let Upserted { created, updated, unchanged } = done.upserted;
     parts.telemetry.upserted(created, updated, unchanged);
     if done.refused > 0 {

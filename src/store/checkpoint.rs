@@ -132,22 +132,23 @@ impl Store {
     ///
     /// # Errors
     /// The database failed; nothing was stored.
-    pub async fn commit(&self, commits: Vec<Commit>, joint: &dyn Joint) -> Result<Committed, StoreError> {
+    pub async fn commit(&self, commits: &[Commit], joint: &dyn Joint) -> Result<Committed, StoreError> {
         let mut tx = self.begin().await?;
         let now = self.clock.now();
         let mut done = Committed::default();
         let held = self.hold(&mut tx, commits.iter().map(|commit| commit.lease)).await?;
         for commit in commits {
-            if !held.contains(&commit.lease) || !is_current(&mut tx, &commit).await? {
+            if !held.contains(&commit.lease) || !is_current(&mut tx, commit).await? {
                 done.refused += 1;
                 continue;
             }
-            let mut resources = commit.resources;
-            for meeting in contribution::keep(&mut tx, self.dialect, &commit.tenant, commit.contributions).await? {
+            // One commit's at a time is copied, for the caller needs them all again if this fails.
+            let Commit { mut resources, contributions, claims, .. } = commit.clone();
+            for meeting in contribution::keep(&mut tx, self.dialect, &commit.tenant, contributions).await? {
                 let present = contribution::present(&mut tx, &commit.tenant, &meeting).await?;
                 resources.extend(joint.together(&commit.tenant, &present));
             }
-            resources.extend(claim::weighed(&mut tx, self, &commit.tenant, commit.claims).await?);
+            resources.extend(claim::weighed(&mut tx, self, &commit.tenant, claims).await?);
             if let Some(statement) = &commit.statement {
                 let all = statement::keep(&mut tx, self.dialect, &commit.tenant, statement).await?;
                 resources.push(joint.device(&commit.tenant, statement, &all));

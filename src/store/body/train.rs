@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 
 use sqlx::Row as _;
 
-use super::{Bodies, Dictionary, dictionary};
+use super::{Bodies, Dictionary, Progress, dictionary};
 use crate::store::sql::{Row, Sql};
 use crate::store::{Store, StoreError};
 
@@ -23,18 +23,22 @@ const TIMES: u64 = 64;
 const MOST: u64 = 2_000_000;
 
 /// Tails one is made of, at most, and the longest of them: long ones are series, which have little in common.
-const SAMPLES: i64 = 2_000;
+const SAMPLES: i64 = 1_000;
 const LONGEST: i64 = 8 * 1024;
 
 impl Bodies {
-    /// The tables it is time to make dictionaries for, each said once.
-    fn due(&self) -> Vec<&'static str> {
+    /// The table it is time to make a dictionary for, said once. One after the other: making one takes some megabytes.
+    fn due(&self) -> Option<&'static str> {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let is_due = known.tables.iter_mut().filter_map(|(table, progress)| {
-            let due = FIRST.saturating_mul(TIMES.saturating_pow(progress.count)).min(MOST) <= progress.written;
-            (due && !std::mem::replace(&mut progress.is_training, true)).then_some(*table)
-        });
-        is_due.collect()
+        if known.tables.values().any(|progress| progress.is_training) {
+            return None;
+        }
+        let is_due = |progress: &Progress| {
+            FIRST.saturating_mul(TIMES.saturating_pow(progress.count)).min(MOST) <= progress.written
+        };
+        let (table, progress) = known.tables.iter_mut().find(|(_, progress)| is_due(progress))?;
+        progress.is_training = true;
+        Some(table)
     }
 
     /// Nobody is making one any more.
@@ -47,18 +51,17 @@ impl Bodies {
 }
 
 impl Store {
-    /// Makes dictionaries when it is time, beside whatever else is done.
+    /// Makes a dictionary when it is time, beside whatever else is done.
     pub(in crate::store) fn tend_bodies(&self) {
-        for table in self.bodies.due() {
-            let store = self.clone();
-            tokio::spawn(async move {
-                if let Err(error) = store.train(table).await {
-                    // Tails are stored as before, and it is tried again.
-                    tracing::warn!(error = &error as &dyn std::error::Error, table, "no dictionary could be made");
-                }
-                store.bodies.done(table);
-            });
-        }
+        let Some(table) = self.bodies.due() else { return };
+        let store = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.train(table).await {
+                // Tails are stored as before, and it is tried again.
+                tracing::warn!(error = &error as &dyn std::error::Error, table, "no dictionary could be made");
+            }
+            store.bodies.done(table);
+        });
     }
 
     /// Makes a dictionary of what was written to a table last; whether there was enough for one.

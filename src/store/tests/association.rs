@@ -83,7 +83,7 @@ async fn a_change_takes_a_stream_back_to_before_it_once() {
     store.append(&(1..=9).map(|n| entry(lease.stream, n, b"x")).collect::<Vec<_>>()).await.unwrap();
     let commits: Vec<_> = (1..=10).map(|n| commit(lease, n, "60")).collect();
     let newest = |n: usize| commits[n].checkpoint.as_ref().unwrap().newest;
-    store.commit(commits.clone(), ALONE).await.unwrap();
+    store.commit(&commits, ALONE).await.unwrap();
     assert_eq!((store.unfinished().await.unwrap(), store.overtaken(lease.stream).await.unwrap()), (vec![], None));
 
     let spans = [span("a", None, i64::MIN, Some(newest(5).0)), span("b", None, newest(5).0, None)];
@@ -92,14 +92,14 @@ async fn a_change_takes_a_stream_back_to_before_it_once() {
     assert_eq!(store.overtaken(lease.stream).await.unwrap(), Some(newest(5)));
     // The state with the packet at that instant is of no use; the one before it is.
     assert_eq!(store.checkpoint(lease.stream, None).await.unwrap().map(|c| c.newest), Some(newest(4)));
-    let refused = store.commit(vec![commits[9].clone()], ALONE).await.unwrap();
+    let refused = store.commit(&[commits[9].clone()], ALONE).await.unwrap();
     assert_eq!(refused.refused, 1, "it was computed before the change");
     assert!(store.take_back(&key, lease, newest(5), &spans, ALONE).await.unwrap());
     assert_eq!(store.overtaken(lease.stream).await.unwrap(), Some(newest(5)), "until something is stored after it");
     let mut again = commit(lease, 10, "61");
     again.revision = 2;
     again.checkpoint.as_mut().unwrap().revision = 2;
-    store.commit(vec![again], ALONE).await.unwrap();
+    store.commit(&[again], ALONE).await.unwrap();
     assert_eq!((store.unfinished().await.unwrap(), store.overtaken(lease.stream).await.unwrap()), (vec![], None));
     // Going back for a late packet finds states from before the change as good as ever.
     assert_eq!(store.checkpoint(lease.stream, Some(5)).await.unwrap().map(|c| c.newest), Some(newest(4)));

@@ -20,7 +20,7 @@ async fn lease(store: &Store) -> Lease {
 async fn the_newest_checkpoint_before_a_packet_is_found() {
     let (_directory, store) = store().await;
     let lease = lease(&store).await;
-    let done = store.commit((1..=20).map(|n| commit(lease, n * 10, "60")).collect(), ALONE).await.unwrap();
+    let done = store.commit(&(1..=20).map(|n| commit(lease, n * 10, "60")).collect::<Vec<_>>(), ALONE).await.unwrap();
     assert_eq!((done.upserted.created, done.refused), (20, 0));
     let found = |before| {
         let store = store.clone();
@@ -30,7 +30,7 @@ async fn the_newest_checkpoint_before_a_packet_is_found() {
     // The newest eight are kept, and the hourly ones: 60 minutes in is one.
     assert_eq!((found(Some(129)).await, found(Some(59)).await), (Some(120), None));
 
-    let done = store.commit(vec![commit(lease, 150, "60"), commit(lease, 160, "61")], ALONE).await.unwrap();
+    let done = store.commit(&[commit(lease, 150, "60"), commit(lease, 160, "61")], ALONE).await.unwrap();
     assert_eq!((done.upserted.unchanged, done.upserted.updated), (1, 1));
     assert_eq!(found(None).await, Some(160), "nothing is left from after where it was taken back to");
 }
@@ -46,7 +46,7 @@ async fn a_device_is_made_of_what_all_its_streams_say_now() {
     };
     for (number, (said, expected)) in (1..).zip([("s:one", "one"), ("a:two", "two+one"), ("s:three", "two+three")]) {
         let (stream, body) = said.split_once(':').unwrap();
-        store.commit(vec![says(number * 10, stream, body)], ALONE).await.unwrap();
+        store.commit(&[says(number * 10, stream, body)], ALONE).await.unwrap();
         let id = ResourceId::new("d").unwrap();
         let device = store.read(&tenant("a"), "Device", &id).await.unwrap().unwrap();
         let json: serde_json::Value = serde_json::from_slice(&device.json()).unwrap();
@@ -60,7 +60,7 @@ async fn what_cannot_be_stored_leaves_nothing() {
     let lease = lease(&store).await;
     let mut bad = commit(lease, 20, "60");
     bad.checkpoint.as_mut().unwrap().stream = 4711; // there is no such stream
-    assert!(store.commit(vec![commit(lease, 10, "60"), bad], ALONE).await.is_err());
+    assert!(store.commit(&[commit(lease, 10, "60"), bad], ALONE).await.is_err());
     assert_eq!(store.checkpoint(lease.stream, None).await.unwrap(), None);
     let all = Search { kind: "Observation".to_owned(), count: 9, sort: Vec::<Sort>::new(), ..Search::default() };
     assert!(store.search(&tenant("a"), &all).await.unwrap().matches.is_empty());
@@ -77,7 +77,7 @@ async fn late_and_unfinished_streams_are_told() {
     assert_eq!(store.unfinished().await.unwrap(), [lease.stream]);
     let mut done = commit(lease, 4, "60");
     done.checkpoint.as_mut().unwrap().position = 2;
-    store.commit(vec![done], ALONE).await.unwrap();
+    store.commit(&[done], ALONE).await.unwrap();
     assert!(store.unfinished().await.unwrap().is_empty());
     assert_eq!(store.late(lease.stream, 2, 4).await.unwrap(), None);
     store.append(&[entry(lease.stream, 2, b"x")]).await.unwrap();
@@ -96,7 +96,7 @@ async fn a_stream_that_goes_on_has_passed_what_it_has_passed() {
     store.append(&[entry(lease.stream, 10, b"x")]).await.unwrap();
     let stored = commit(lease, 10, "60");
     let at = stored.event;
-    store.commit(vec![stored], ALONE).await.unwrap();
+    store.commit(&[stored], ALONE).await.unwrap();
     assert_eq!(store.unfinished().await.unwrap(), [lease.stream]);
     let behind = async |moment| store.unfinished_before(&tenant, &device, moment).await.unwrap();
     assert_eq!((behind(at).await, behind(at.plus(1)).await), (vec![], vec![lease.stream]));
@@ -115,10 +115,10 @@ async fn values_ahead_of_their_state_do_not_have_an_earlier_state_refused() {
     (ahead.checkpoint, ahead.clock.revision) = (None, 2);
     let mut behind = commit(lease, 10, "60");
     behind.clock.revision = 1;
-    assert_eq!(store.commit(vec![ahead], ALONE).await.unwrap().refused, 0);
-    assert_eq!(store.commit(vec![behind.clone()], ALONE).await.unwrap().refused, 0);
+    assert_eq!(store.commit(&[ahead], ALONE).await.unwrap().refused, 0);
+    assert_eq!(store.commit(&[behind.clone()], ALONE).await.unwrap().refused, 0);
     // What is said otherwise about packets that have been read is known at once, and refuses what knows less.
     let known = KnownClock { revision: 3, state: Vec::new() };
     store.set_clock(lease, &known, 10).await.unwrap();
-    assert_eq!(store.commit(vec![behind], ALONE).await.unwrap().refused, 1);
+    assert_eq!(store.commit(&[behind], ALONE).await.unwrap().refused, 1);
 }

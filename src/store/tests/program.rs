@@ -289,23 +289,23 @@ async fn measurements_make_exports_due_once_each_and_intervals_once_in_all() {
     let times = async |export: &str| {
         due(&store).await.into_iter().filter(|(e, ..)| e == export).map(|(_, time, _)| time).collect::<Vec<_>>()
     };
-    store.commit(vec![of_episode(10, "60"), of_episode(59, "60")], ALONE).await.unwrap();
+    store.commit(&[of_episode(10, "60"), of_episode(59, "60")], ALONE).await.unwrap();
     assert_eq!(times("each").await.len(), 2);
     assert_eq!(times("hourly").await, [""; 0]);
-    store.commit(vec![of_episode(59, "60")], ALONE).await.unwrap();
+    store.commit(&[of_episode(59, "60")], ALONE).await.unwrap();
     assert_eq!(times("each").await.len(), 2, "nothing changed");
-    store.commit(vec![of_episode(60, "60"), of_episode(61, "61")], ALONE).await.unwrap();
+    store.commit(&[of_episode(60, "60"), of_episode(61, "61")], ALONE).await.unwrap();
     assert_eq!((times("each").await.len(), times("hourly").await), (4, vec!["1".to_owned()]));
     let mut amended = of_episode(61, "62");
     amended.position = 99;
     let mut of_none = of_episode(62, "60");
     of_none.episodes.clear();
-    store.commit(vec![amended, of_none], ALONE).await.unwrap();
+    store.commit(&[amended, of_none], ALONE).await.unwrap();
     assert_eq!(times("each").await.len(), 5, "an amendment is told, what is of no episode is not");
     let mut claimed = commit(stray, 120, "60");
     claimed.episodes = [id("e1")].into();
-    assert_eq!(store.commit(vec![claimed], ALONE).await.unwrap().upserted.created, 1);
+    assert_eq!(store.commit(&[claimed], ALONE).await.unwrap().upserted.created, 1);
     assert_eq!((times("each").await.len(), times("hourly").await.len()), (5, 1), "another device only says so");
-    store.commit(vec![of_episode(200, "60")], ALONE).await.unwrap();
+    store.commit(&[of_episode(200, "60")], ALONE).await.unwrap();
     assert_eq!(times("hourly").await, ["1", "3"]);
 }
