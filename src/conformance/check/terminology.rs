@@ -62,7 +62,7 @@ impl Terminology {
             return None;
         }
         if let Some(codes) = &part.codes {
-            let listed = codes.binary_search_by(|known| known.as_str().cmp(code)).is_ok();
+            let listed = codes.binary_search_by(|known| (**known).cmp(code)).is_ok();
             let folded = || {
                 let fold = self.systems.get(system).is_some_and(|known| !known.case_sensitive);
                 fold && codes.iter().any(|known| known.eq_ignore_ascii_case(code))

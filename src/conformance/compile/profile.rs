@@ -141,11 +141,12 @@ impl<'d> Delta<'_, '_, 'd> {
                 kinds = narrowed.iter().map(|kind| kind.id).collect();
                 rule.types = (narrowed != base.types).then_some(narrowed);
             }
-            rule.expected = expected(element);
+            rule.expected = expected(element).map(Box::new);
             let bound = element.binding.as_ref().and_then(binding);
             let matters =
                 |binding: &crate::table::Binding| binding.strength >= Strength::Extensible || binding.max.is_some();
-            rule.binding = bound.filter(|binding| matters(binding) && Some(binding) != base.binding.as_ref());
+            rule.binding =
+                bound.filter(|binding| matters(binding) && Some(binding) != base.binding.as_deref()).map(Box::new);
             rule.max_length = element.max_length;
             rule.least = element.prefixed("minValue").and_then(serde_json::Value::as_f64);
             rule.greatest = element.prefixed("maxValue").and_then(serde_json::Value::as_f64);
@@ -156,7 +157,7 @@ impl<'d> Delta<'_, '_, 'd> {
             rule.constraints = self.constraints(tree, &inherited);
         }
         rule.children = self.children(tree, &kinds);
-        rule.slicing = self.slicing(tree, base);
+        rule.slicing = self.slicing(tree, base).map(Box::new);
         rule
     }
 

@@ -112,7 +112,7 @@ fn collect(
     for concept in concepts {
         let names = concept.display.iter().chain(concept.designation.iter().map(|designation| &designation.value));
         let displays: BTreeSet<u32> = names.map(|name| digest(name)).collect();
-        all.push(Concept { code: concept.code.clone(), displays: displays.into_iter().collect() });
+        all.push(Concept { code: concept.code.as_str().into(), displays: displays.into_iter().collect() });
         let of = parents.entry(concept.code.clone()).or_default();
         of.extend(above.map(str::to_owned));
         for property in &concept.property {
@@ -129,7 +129,7 @@ pub(super) fn value_set(compiler: &mut Compiler<'_>, json: &[u8]) -> serde_json:
     let mut parts = [compose.include, compose.exclude].into_iter().enumerate().map(|(side, parts)| {
         let made = parts.into_iter().enumerate().map(|(at, part)| {
             let listed = !part.concept.is_empty();
-            let mut codes: Vec<String> = part.concept.into_iter().map(|concept| concept.code).collect();
+            let mut codes: Box<[Box<str>]> = part.concept.into_iter().map(|concept| concept.code.into()).collect();
             codes.sort();
             if !part.filter.is_empty() {
                 compiler.filters.filters.push((url.clone(), side == 0, at, part.filter));
@@ -172,7 +172,7 @@ pub(super) fn filters(compiler: &mut Compiler<'_>) {
             Some(selected)
         });
         part.unknown = selected.is_none();
-        part.codes = selected;
+        part.codes = selected.map(Vec::into_boxed_slice);
     }
 }
 

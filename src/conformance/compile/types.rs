@@ -73,9 +73,9 @@ fn make(compiler: &mut Compiler<'_>, element: &definition::Element, name: &str) 
         min: element.min.unwrap_or(0),
         max: bound(element.max.as_deref()).unwrap_or(UNBOUNDED),
         types: if name == "id" { identity(compiler, element) } else { types(compiler, element) },
-        binding: element.binding.as_ref().and_then(binding),
+        binding: element.binding.as_ref().and_then(binding).map(Box::new),
         constraints: element.constraint.iter().filter_map(|constraint| compiler.constraint(constraint)).collect(),
-        fixed: expected(element),
+        fixed: expected(element).map(Box::new),
     }
 }
 

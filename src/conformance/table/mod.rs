@@ -78,11 +78,11 @@ pub struct Element {
     /// What it may be.
     pub types: Vec<TypeUse>,
     /// Which codes it may have.
-    pub binding: Option<Binding>,
+    pub binding: Option<Box<Binding>>,
     /// Indices of invariants.
     pub constraints: Vec<u32>,
     /// Its value when it can have but one.
-    pub fixed: Option<Expected>,
+    pub fixed: Option<Box<Expected>>,
 }
 
 /// A type as an element has it.

@@ -15,9 +15,9 @@ pub struct Rule {
     /// What it may be.
     pub types: Option<Vec<TypeUse>>,
     /// What its value is.
-    pub expected: Option<Expected>,
+    pub expected: Option<Box<Expected>>,
     /// Which codes it may have.
-    pub binding: Option<Binding>,
+    pub binding: Option<Box<Binding>>,
     /// Indices of invariants.
     pub constraints: Vec<u32>,
     /// Longest text, in characters.
@@ -29,7 +29,7 @@ pub struct Rule {
     /// Its elements by name, of a choice without `[x]`.
     pub children: Vec<(String, Rule)>,
     /// How repetitions are told apart.
-    pub slicing: Option<Slicing>,
+    pub slicing: Option<Box<Slicing>>,
 }
 
 /// What a value is.

@@ -30,9 +30,9 @@ pub struct CodeSystem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Concept {
     /// The code.
-    pub code: String,
+    pub code: Box<str>,
     /// Digests of what it may be displayed as: enough to tell a wrong display, and no text.
-    pub displays: Vec<u32>,
+    pub displays: Box<[u32]>,
 }
 
 /// A value set.
@@ -50,7 +50,7 @@ pub struct Include {
     /// Of this code system.
     pub system: Option<String>,
     /// These codes, sorted; `None`: all of the code system.
-    pub codes: Option<Vec<String>>,
+    pub codes: Option<Box<[Box<str>]>>,
     /// Whether which codes could not be found out: by a filter of a code system that is not here.
     pub unknown: bool,
     /// Codes of each of these value sets.
@@ -60,7 +60,7 @@ pub struct Include {
 impl CodeSystem {
     /// A code of the system.
     pub fn concept(&self, code: &str) -> Option<&Concept> {
-        let found = self.concepts.binary_search_by(|concept| concept.code.as_str().cmp(code));
+        let found = self.concepts.binary_search_by(|concept| (*concept.code).cmp(code));
         match found {
             Ok(index) => self.concepts.get(index),
             Err(_) if self.case_sensitive => None,
