@@ -21,7 +21,7 @@ use connections::Bounds;
 
 use crate::alert::{self, Ways};
 use crate::archive::Archivist;
-use crate::auth::{Auth, Fetcher, Policy};
+use crate::auth::{Auth, Fetcher, Policy, SignIn, SignInSettings, Upstream};
 use crate::config::Config;
 use crate::episode::{Episodes, Keeper};
 use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
@@ -93,6 +93,9 @@ impl App {
             capability: Arc::clone(store.capability()),
             public_url: config.public_url.as_deref().map(Into::into),
             tenant: config.tenant.clone(),
+            sign_in: sign_in(config.sign_in, config.listen)?,
+            store: store.clone(),
+            categories: categories(&registry),
         };
         let backlog: Arc<dyn ingest::Backlog> = Arc::<Progress>::clone(&progress);
         let ingest_state = IngestState {
@@ -138,7 +141,8 @@ impl App {
         let router = Router::new()
             .merge(ingest::router(ingest_state))
             .merge(control::router(control_state))
-            .merge(rest.merge(oauth::router(oauth_state)).layer(cross_origin()))
+            .merge(rest.merge(oauth::router(oauth_state.clone())).layer(cross_origin()))
+            .merge(oauth::pages(oauth_state))
             .merge(console::router())
             .merge(operations(store.clone(), telemetry, clock))
             .fallback(nothing_here)
@@ -171,6 +175,25 @@ impl App {
         self.store.close().await;
         Ok(())
     }
+}
+
+/// How people sign in.
+fn sign_in(settings: SignInSettings, listen: SocketAddr) -> anyhow::Result<Option<SignIn>> {
+    Ok(match settings {
+        SignInSettings::Nowhere => None,
+        SignInSettings::Upstream { issuer, client_id, client_secret } => {
+            Some(SignIn::Upstream(Upstream::new(issuer, client_id, client_secret)?))
+        }
+        // Whoever reaches the server is whoever they say.
+        SignInSettings::Demo if listen.ip().is_loopback() => Some(SignIn::Demo),
+        SignInSettings::Demo => None,
+    })
+}
+
+/// Categories that Observations of this registry are of.
+fn categories(registry: &Registry) -> Arc<[(&'static str, &'static str)]> {
+    let all: std::collections::BTreeSet<_> = registry.signals.values().map(|signal| signal.category.code()).collect();
+    all.into_iter().collect()
 }
 
 /// What no browser should make of an answer: guess what it is, tell others where it was from, or ask again in the open.

@@ -38,6 +38,8 @@ pub struct Config {
     pub policy: Option<PathBuf>,
     /// How much callers may ask for.
     pub limits: auth::Limits,
+    /// How people sign in.
+    pub sign_in: auth::SignInSettings,
     /// A file of tables of profiles; those built in where not given.
     pub tables: Option<PathBuf>,
     /// Pipeline threads.
@@ -78,6 +80,9 @@ pub struct Given {
     pub tables: Option<PathBuf>,
     /// `workers`.
     pub workers: Option<usize>,
+    /// `[sign_in]`.
+    #[serde(default)]
+    pub sign_in: auth::GivenSignIn,
     /// `[archive]`.
     #[serde(default)]
     pub archive: archive::Given,
@@ -143,6 +148,7 @@ impl Given {
             requests_per_s: self.requests_per_s.or(other.requests_per_s),
             tables: self.tables.or(other.tables),
             workers: self.workers.or(other.workers),
+            sign_in: self.sign_in.or(other.sign_in),
             archive: self.archive.or(other.archive),
             alerts: self.alerts.or(other.alerts),
         }
@@ -181,6 +187,7 @@ impl Given {
             limits: self
                 .requests_per_s
                 .map_or_else(auth::Limits::default, |requests_per_s| auth::Limits { requests_per_s }),
+            sign_in: self.sign_in.build().map_err(ConfigError::Invalid)?,
             tables: self.tables,
             workers: self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
         })

@@ -65,6 +65,8 @@ enum Door {
     Open,
     /// Clients prove themselves in the form.
     Client,
+    /// A page, which shows and does something in the browser alone in which somebody has signed in.
+    Page,
     /// Authenticates when the connection is upgraded; `tests/it/ingest_stream.rs` sees to that.
     Socket,
     Ingest,
@@ -88,7 +90,9 @@ fn door(path: &str) -> Option<Door> {
         | "/fhir/R4/metadata"
         | "/fhir/R4/openapi.json"
         | "/fhir/R4/.well-known/smart-configuration" => Door::Open,
+        "/oauth2/page.css" | "/oauth2/style.json" | "/.well-known/openid-configuration" => Door::Open,
         "/oauth2/token" | "/oauth2/introspect" | "/oauth2/revoke" => Door::Client,
+        "/oauth2/authorize" | "/oauth2/callback" | "/oauth2/sign-in" | "/oauth2/consent" => Door::Page,
         "/ingest/stream" => Door::Socket,
         "/ingest/raw-packet" => Door::Ingest,
         "/fhir/R4" | "/fhir/R4/" => Door::Fhir,
@@ -178,6 +182,14 @@ async fn every_route_asks_who_is_there_and_what_they_may() {
             match door {
                 Door::Open => {
                     assert_ne!(status, 401, "{place}");
+                    continue;
+                }
+                Door::Page => {
+                    for key in [None, Some(all)] {
+                        let (status, body) = send(router, request(door, &method, &path), key).await;
+                        assert!((400..500).contains(&status), "{place}: {status} {body}");
+                        assert!(!body.contains("urn:marker"), "{place}: {body}");
+                    }
                     continue;
                 }
                 // Without a form there is nothing to see who it is by.
@@ -316,6 +328,9 @@ async fn pages_of_other_origins_may_ask_where_a_token_is_needed() {
         ("/api/v1/openapi.json", false),
         ("/ingest/raw-packet", false),
         ("/console/", false),
+        ("/oauth2/authorize", false),
+        ("/oauth2/consent", false),
+        ("/oauth2/sign-in", false),
     ] {
         let preflight = Request::builder().method(Method::OPTIONS).uri(path).header("origin", "https://app.example");
         let preflight = preflight

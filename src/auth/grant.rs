@@ -5,7 +5,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::policy::{Action, Place, Policy};
-use super::scope::{Access, Context, ScopeSet};
+use super::scope::{Access, Context, ResourceScope, ScopeSet};
+use super::token::Claims;
 use crate::id::{ResourceId, TenantId};
 use crate::store::{ClientRecord, KeyRecord};
 
@@ -26,6 +27,29 @@ pub struct Grant {
     pub patient: Option<ResourceId>,
     /// Public id of the key, or of the client, safe to log.
     pub key_id: String,
+    /// The person who uses the client.
+    pub user: Option<User>,
+}
+
+/// The person who uses an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Public id, safe to log.
+    pub id: String,
+    /// Who they are in the tenant's data: `Practitioner/…` or `Patient/…`.
+    pub resource: String,
+}
+
+impl User {
+    /// The patient they are.
+    pub fn patient(&self) -> Option<ResourceId> {
+        ResourceId::new(self.resource.strip_prefix("Patient/")?).ok()
+    }
+
+    /// The type of who they are, in small letters.
+    pub(super) fn role(&self) -> &'static str {
+        if self.resource.starts_with("Patient/") { "patient" } else { "practitioner" }
+    }
 }
 
 /// What a caller showed to be let in.
@@ -48,23 +72,51 @@ impl Grant {
             scope: ScopeSet::parse(&key.scope),
             patient: key.patient,
             key_id: key.id,
+            user: None,
         }
     }
 
     /// The most a client may be granted.
     pub fn of_client(client: ClientRecord, synthetic: bool) -> Self {
-        Self::of_token(client.tenant, client.id, &client.scope, synthetic)
+        Self {
+            kind: GrantKind::Token,
+            tenant: client.tenant,
+            synthetic,
+            sandbox: false,
+            scope: ScopeSet::parse(&client.scope),
+            patient: None,
+            key_id: client.id,
+            user: None,
+        }
     }
 
-    pub(super) fn of_token(tenant: TenantId, client: String, scope: &str, synthetic: bool) -> Self {
+    /// What an access token grants. A patient's is about that patient, whatever its context.
+    pub(super) fn of_token(tenant: TenantId, claims: Claims, synthetic: bool) -> Self {
+        let (patient, user) = match claims.person {
+            None => (None, None),
+            Some(person) => {
+                let user = User { id: claims.sub, resource: person.user };
+                (user.patient().or(person.patient), Some(user))
+            }
+        };
         Self {
             kind: GrantKind::Token,
             tenant,
             synthetic,
             sandbox: false,
-            scope: ScopeSet::parse(scope),
-            patient: None,
-            key_id: client,
+            scope: ScopeSet::parse(&claims.scope),
+            patient,
+            key_id: claims.client_id,
+            user,
+        }
+    }
+
+    /// Whether a scope of its is about what is one patient's: a `patient/` scope, and a `user/` scope where the user is a patient.
+    pub fn is_about_patient(&self, scope: &ResourceScope) -> bool {
+        match scope.context {
+            Context::Patient => true,
+            Context::User => self.user.as_ref().is_some_and(|user| user.patient().is_some()),
+            Context::System => false,
         }
     }
 
@@ -74,13 +126,9 @@ impl Grant {
     }
 
     /// Its scopes about this type and this access. Without a patient, those about one are about nobody.
-    pub fn scopes_of<'a>(
-        &'a self,
-        kind: &'a str,
-        access: Access,
-    ) -> impl Iterator<Item = &'a super::scope::ResourceScope> {
-        let counts = |context| context != Context::Patient || self.patient.is_some();
-        self.scope.resources().iter().filter(move |scope| counts(scope.context) && scope.covers(kind, access))
+    pub fn scopes_of<'a>(&'a self, kind: &'a str, access: Access) -> impl Iterator<Item = &'a ResourceScope> {
+        let counts = |scope: &ResourceScope| !self.is_about_patient(scope) || self.patient.is_some();
+        self.scope.resources().iter().filter(move |scope| counts(scope) && scope.covers(kind, access))
     }
 }
 

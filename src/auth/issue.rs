@@ -3,12 +3,12 @@
 use std::sync::PoisonError;
 use std::time::Instant;
 
-use super::client::ClientError;
+use super::client::{ClientError, NewClient, RegistrationError};
 use super::scope::ScopeSet;
 use super::secret::Secret;
 use super::token::{self, AccessToken, Claims, KeyError};
 use super::{Auth, Denied, hash, new_id};
-use crate::store::{ClientRecord, StoreError};
+use crate::store::{ClientKeys, ClientRecord, StoreError};
 use crate::time::MICROS;
 
 /// What a client gets.
@@ -31,6 +31,9 @@ pub enum NoToken {
     /// A scope is none, or none is left of what was asked for.
     #[error("scope: {0}")]
     Scope(String),
+    /// An app acts for a person.
+    #[error("an app that people use gets no tokens for itself")]
+    Person,
     /// The token could not be signed.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -47,8 +50,40 @@ impl Auth {
         audiences: impl Fn(&ClientRecord) -> Vec<String>,
     ) -> Result<ClientRecord, ClientError> {
         let client = self.clients.client(assertion, audiences, self.clock.now()).await?;
+        self.count(client)
+    }
+
+    /// The client with this secret.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn client_with_secret(&self, id: &str, secret: &str) -> Result<ClientRecord, ClientError> {
+        // Hashes are compared, so the time it takes tells nothing about the secret.
+        let is_its = |client: &ClientRecord| client.keys == ClientKeys::Secret(hash(secret));
+        let client = self.store.client(id).await?.filter(is_its).ok_or(ClientError::Secret)?;
+        self.count(client)
+    }
+
+    /// The app with this id, where it is one that can keep no secret.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn public_client(&self, id: &str) -> Result<ClientRecord, ClientError> {
+        let client = self.store.client(id).await?.filter(|client| client.keys == ClientKeys::Nothing);
+        self.count(client.ok_or(ClientError::Secret)?)
+    }
+
+    fn count(&self, client: ClientRecord) -> Result<ClientRecord, ClientError> {
         self.limiter.count(&client.id, Instant::now()).map_err(|_| ClientError::Busy)?;
         Ok(client)
+    }
+
+    /// Registers a client.
+    ///
+    /// # Errors
+    /// [`RegistrationError`].
+    pub async fn register(&self, new: NewClient) -> Result<ClientRecord, RegistrationError> {
+        new.register(&self.store, self.clients.fetcher()).await
     }
 
     /// A token for a client that proved itself: what it asks for of what it is registered for.
@@ -56,6 +91,9 @@ impl Auth {
     /// # Errors
     /// [`NoToken`].
     pub async fn issue(&self, client: &ClientRecord, scope: &str, iss: &str, aud: &str) -> Result<Issued, NoToken> {
+        if !client.redirects.is_empty() {
+            return Err(NoToken::Person);
+        }
         let asked = ScopeSet::parse_all(scope).map_err(|error| NoToken::Scope(error.to_string()))?;
         let granted = asked.and(&ScopeSet::parse(&client.scope));
         if granted.is_empty() {
@@ -72,6 +110,7 @@ impl Auth {
             exp: iat + token::LIFETIME_S,
             jti: new_id("at").map_err(|_| KeyError::Random)?,
             scope: scope.clone(),
+            person: None,
         };
         let token = Secret::new(self.keys.sign(&client.tenant, &claims, now).await?);
         Ok(Issued { token, scope, expires_in: token::LIFETIME_S })
@@ -83,7 +122,7 @@ impl Auth {
     /// It could not be checked.
     pub async fn read_token(&self, token: &str) -> Result<Option<AccessToken>, Denied> {
         let Some(read) = self.keys.read(token, self.clock.now()).await? else { return Ok(None) };
-        let standing = self.store.standing(&read.claims.jti, &read.claims.client_id).await?;
+        let standing = self.standing(&read).await?;
         Ok(standing.map(|_| read))
     }
 

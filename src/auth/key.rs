@@ -32,6 +32,9 @@ pub enum KeyError {
     /// A scope is none.
     #[error(transparent)]
     Scope(#[from] UnknownScope),
+    /// There is no app and nobody signs in.
+    #[error("openid, launch and their like are for apps that people use")]
+    App,
     /// Scopes about one patient need the patient, and a patient needs them and no others.
     #[error("a key about one patient has a patient and patient/ scopes alone")]
     Patient,
@@ -58,6 +61,9 @@ impl NewKey {
     /// [`KeyError`].
     pub async fn create(self, store: &Store) -> Result<Secret, KeyError> {
         let scope = ScopeSet::parse_all(&self.scope)?;
+        if scope.is_an_apps() {
+            return Err(KeyError::App);
+        }
         let others =
             scope.has(Context::System) || scope.has(Context::User) || scope.may_ingest() || scope.may_control();
         if scope.has(Context::Patient) != self.patient.is_some() || (self.patient.is_some() && others) {

@@ -1,6 +1,7 @@
 //! Who may do what: developer keys, clients of the authorization server and their tokens, scopes, and the policy that
 //! decides.
 
+mod app;
 mod client;
 mod denied;
 mod grant;
@@ -20,18 +21,24 @@ use axum::http::HeaderValue;
 use sha2::{Digest, Sha256};
 
 #[cfg(test)]
+pub(crate) use app::fixture as app_fixture;
+pub use app::{
+    Answered, AppError, AppRequest, Asked, CodeUse, Consent, GivenSignIn, LaunchContext, NewPerson, NoLaunch,
+    NotSignedIn, Pending, PersonError, Session, SignIn, SignInSettings, Tokens, Upstream,
+};
+#[cfg(test)]
 pub(crate) use client::fixture;
-pub use client::{ALGORITHMS, ClientError, FetchError, Fetcher, NewClient, RegistrationError};
+pub use client::{ALGORITHMS, ClientError, FetchError, Fetcher, NewClient, RegistrationError, app_secret};
 pub use denied::Denied;
-pub use grant::{Bearer, Grant, GrantKind};
+pub use grant::{Bearer, Grant, GrantKind, User};
 pub use issue::{Issued, NoToken};
 pub use key::{KeyError, NewKey};
 pub use policy::{Action, Decision, Place, Policy, PolicyError};
-pub use scope::{Access, Context, ResourceScope, ScopeSet, UnknownScope};
+pub use scope::{Access, Context, Mark, ResourceScope, ScopeSet, UnknownScope};
 pub use secret::Secret;
 pub use token::{AccessToken, Claims, KeyError as SigningKeyError, Keys, rotate};
 
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::time::{self, Clock};
 use client::Verifier;
 use limit::Limiter;
@@ -67,6 +74,8 @@ pub struct Auth {
     clients: Verifier,
     found: Arc<Mutex<Found>>,
     limiter: Limiter,
+    /// When what is too old was last forgotten.
+    forgot: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What tokens grant by their hash, with when they were found and when they expire.
@@ -100,6 +109,7 @@ impl Auth {
             clients,
             found: Arc::default(),
             limiter: Limiter::new(limits.requests_per_s),
+            forgot: Arc::default(),
         }
     }
 
@@ -146,11 +156,16 @@ impl Auth {
             return Ok(self.known(expires, Grant::of_key(key, synthetic)));
         }
         let token = self.keys.read(token, self.clock.now()).await?.ok_or(Denied::Invalid)?;
-        let standing = self.store.standing(&token.claims.jti, &token.claims.client_id).await?;
-        let synthetic = standing.ok_or(Denied::Invalid)?;
+        let synthetic = self.standing(&token).await?.ok_or(Denied::Invalid)?;
         let expires = Some(token.claims.expires());
-        let grant = Grant::of_token(token.tenant, token.claims.client_id, &token.claims.scope, synthetic);
+        let grant = Grant::of_token(token.tenant, token.claims, synthetic);
         Ok(self.known(expires, grant))
+    }
+
+    /// Whether what a token was given for still holds, and if so whether its tenant holds synthetic patients alone.
+    async fn standing(&self, token: &AccessToken) -> Result<Option<bool>, StoreError> {
+        let granted = token.claims.person.as_ref().map(|person| person.grant.as_str());
+        self.store.standing(&token.claims.jti, &token.claims.client_id, granted).await
     }
 
     fn known(&self, expires: Option<time::Instant>, grant: Grant) -> Known {
@@ -172,11 +187,25 @@ impl Auth {
     }
 }
 
+impl Auth {
+    /// Asks again about every token: some that were good may have been taken back.
+    fn forget_found(&self) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
 /// A public id nobody has: the kind and 16 random bytes.
 fn new_id(kind: &str) -> Result<String, getrandom::Error> {
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random)?;
     Ok(format!("{kind}_{}", hex::encode(random)))
+}
+
+/// A token nobody can guess: the kind and 32 random bytes.
+fn random_token(kind: &str) -> Result<Secret, getrandom::Error> {
+    let mut random = [0_u8; 32];
+    getrandom::fill(&mut random)?;
+    Ok(Secret::new(format!("{kind}_{}", hex::encode(random))))
 }
 
 fn hash(token: &str) -> [u8; 32] {

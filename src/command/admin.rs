@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::{archive, client_registry, developer_key, explain, rederive, storage};
+use super::{archive, client_registry, developer_key, explain, rederive, storage, user};
 use crate::config::Given;
 use crate::store::Store;
 use crate::time::SystemClock;
@@ -62,6 +62,9 @@ enum Action {
     /// Clients of the authorization server.
     #[command(subcommand)]
     Client(client_registry::Action),
+    /// People who may sign in.
+    #[command(subcommand)]
+    User(user::Action),
     /// Tell whether a key or client may do something, and why.
     ExplainAccess(explain::Args),
     /// The raw archive: verify it, read it, rotate its keys, delete from it.
@@ -84,6 +87,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             Ok(())
         }
         Action::Client(action) => {
+            let store = open(given, file).await?;
+            action.run(&store).await?;
+            store.close().await;
+            Ok(())
+        }
+        Action::User(action) => {
             let store = open(given, file).await?;
             action.run(&store).await?;
             store.close().await;

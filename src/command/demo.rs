@@ -15,10 +15,12 @@ use serde_json::{Value, json};
 
 use super::serve::stopped;
 use crate::app::App;
-use crate::auth::NewKey;
-use crate::config::Given;
-use crate::id::TenantId;
+use crate::auth::{Fetcher, NewClient, NewKey, NewPerson, PersonError, SignIn, SignInSettings};
+use crate::config::{Config, Given};
+use crate::id::{ResourceId, TenantId};
 use crate::projection::examples;
+use crate::resource::Resource;
+use crate::store::{ClientKeys, ClientRecord, Store};
 use crate::synthetic::Heart;
 use crate::time::{Clock, DeviceTime, Instant, MICROS, SystemClock};
 
@@ -40,6 +42,9 @@ pub struct Args {
 }
 
 const PATIENT: &str = "demo";
+const APP: &str = "Demo app";
+/// Where an app that somebody writes on this machine is likely to be.
+const REDIRECTS: [&str; 2] = ["http://localhost:3000/", "http://127.0.0.1:3000/"];
 const ECG_HZ: u32 = 250;
 const PPG_HZ: u32 = 100;
 const SPO2_EVERY_S: i64 = 15;
@@ -59,17 +64,19 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let given =
         Given { listen: Some(args.listen), data: Some(data.clone()), database: args.database, ..Given::default() };
     let clock = Arc::new(SystemClock);
-    let app = App::build(given.build()?, clock).await?;
+    let config = Config { sign_in: SignInSettings::Demo, ..given.build()? };
+    let app = App::build(config, clock).await?;
     let tenant = TenantId::new("sandbox")?;
     // As a client's: whoever tries the demo may change them, and finds them changed the next time.
     for example in examples()? {
         app.store().put_if_absent(&tenant, example).await?;
     }
     let url = format!("http://{}", app.address()?);
-    let key = NewKey::for_everything(tenant, true).create(app.store()).await?.expose().to_owned();
+    let key = NewKey::for_everything(tenant.clone(), true).create(app.store()).await?.expose().to_owned();
+    let client = people(app.store(), &tenant).await?;
     let server = tokio::spawn(app.serve(stopped()));
     let sender = Sender { client: reqwest::Client::new(), url: url.clone(), key: key.clone() };
-    announce(&url, &key, &data);
+    announce(&url, &key, &client, &data);
     tokio::select! {
         done = server => done??,
         failed = scenario(sender, args.past) => failed.context("scenario")?,
@@ -77,7 +84,36 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn announce(url: &str, key: &str, data: &std::path::Path) {
+/// Lets made-up people sign in, to an app that runs on this machine; gives the app's id.
+async fn people(store: &Store, tenant: &TenantId) -> anyhow::Result<String> {
+    let practitioner =
+        json!({"resourceType": "Practitioner", "id": "demo", "name": [{"family": "Example", "given": ["Robin"]}]});
+    let element = crate::fhir::json::parse(practitioner.to_string().as_bytes())?;
+    let id = ResourceId::new("demo")?;
+    store.put_if_absent(tenant, Resource { kind: "Practitioner".to_owned(), id, element }).await?;
+    for (subject, resource) in [("Dr. Robin Example", "Practitioner/demo"), ("The patient", "Patient/demo")] {
+        let issuer = SignIn::DEMO_ISSUER.to_owned();
+        let (subject, resource) = (subject.to_owned(), resource.to_owned());
+        match (NewPerson { tenant: tenant.clone(), issuer, subject, resource }).register(store).await {
+            Ok(_) | Err(PersonError::Taken) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let is_ours = |client: &ClientRecord| client.name == APP;
+    if let Some(client) = store.clients(tenant).await?.into_iter().find(is_ours) {
+        return Ok(client.id);
+    }
+    let new = NewClient {
+        tenant: tenant.clone(),
+        name: APP.to_owned(),
+        scope: "launch launch/patient openid fhirUser offline_access online_access patient/*.rs user/*.rs".to_owned(),
+        keys: ClientKeys::Nothing,
+        redirects: REDIRECTS.map(str::to_owned).to_vec(),
+    };
+    Ok(new.register(store, &Fetcher::new(false)?).await?.id)
+}
+
+fn announce(url: &str, key: &str, client: &str, data: &std::path::Path) {
     println!(
         "Afferent demo: everything here is synthetic.
 
@@ -85,6 +121,7 @@ fn announce(url: &str, key: &str, data: &std::path::Path) {
   FHIR      {url}/fhir/R4
   Key       {key}
   Data      {}
+  App       client_id {client} at {url}/t/sandbox/fhir/R4, sent back to {}
 
 Try:
   KEY={key}
@@ -97,7 +134,8 @@ Try:
     '{url}/fhir/R4/Observation?patient={PATIENT}&code=http://loinc.org|8867-4&_sort=-date&_count=50&_include=Observation:device&_revinclude=Provenance:target'
 
 Ctrl-C stops it.",
-        data.display()
+        data.display(),
+        REDIRECTS.join(" or "),
     );
 }
 

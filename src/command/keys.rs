@@ -19,12 +19,12 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a new signing key: published now, it signs in ten minutes; those before it are taken for ten minutes more.
+    /// Make new signing keys: published now, they sign in ten minutes; those before them are taken for seventy minutes more.
     Rotate {
         /// Tenant whose tokens it signs.
         #[arg(long, default_value = "default")]
         tenant: String,
-        /// For a key that was seen by others: sign at once, and take nothing the old ones signed.
+        /// For keys that were seen by others: sign at once, and take nothing the old ones signed.
         #[arg(long)]
         at_once: bool,
     },
@@ -40,12 +40,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let store = open_at(args.place).await?;
     match args.action {
         Action::Rotate { tenant, at_once } => {
-            println!("{}", rotate(&store, &TenantId::new(tenant)?, SystemClock.now(), at_once).await?);
+            for id in rotate(&store, &TenantId::new(tenant)?, SystemClock.now(), at_once).await? {
+                println!("{id}");
+            }
         }
         Action::List { tenant } => {
             for key in store.signing_keys(&TenantId::new(tenant)?).await? {
                 let expires = key.expires.map_or_else(|| "never".to_owned(), Instant::to_fhir);
-                println!("{}\tsigns from {}\texpires {expires}", key.id, key.signs.to_fhir());
+                println!("{}\t{}\tsigns from {}\texpires {expires}", key.id, key.algorithm.name(), key.signs.to_fhir());
             }
         }
     }

@@ -19,6 +19,7 @@ mod rederive;
 pub mod replay;
 mod serve;
 mod storage;
+mod user;
 mod validate;
 
 use std::process::ExitCode;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::alert;
 use crate::app::App;
-use crate::archive;
 use crate::config::{Config, ConfigError, Given};
 use crate::time::SystemClock;
+use crate::{archive, auth};
 
 /// Settings of a server; each can also come from the file or the environment.
 #[derive(Debug, clap::Args)]
@@ -63,6 +63,8 @@ pub(super) struct Settings {
     #[arg(long, env = "AFFERENT_WORKERS")]
     workers: Option<usize>,
     #[command(flatten)]
+    sign_in: auth::GivenSignIn,
+    #[command(flatten)]
     archive: archive::Given,
     #[command(flatten)]
     alerts: alert::Given,
@@ -85,6 +87,7 @@ impl Settings {
             requests_per_s: self.requests_per_s,
             tables: self.tables,
             workers: self.workers,
+            sign_in: self.sign_in,
             archive: self.archive,
             alerts: self.alerts,
         };

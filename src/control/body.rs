@@ -53,6 +53,19 @@ impl PageQuery {
         }
     }
 
+    /// The page of all there is, in the order of its keys.
+    pub(super) fn of_all<T>(
+        &self,
+        all: impl Iterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> Result<Json<List<T>>, Problem> {
+        let most = self.limit()? as usize;
+        let mut items: Vec<T> = all.filter(|item| self.after.as_ref().is_none_or(|after| key(item) > *after)).collect();
+        items.sort_by_key(&key);
+        items.truncate(most);
+        Ok(self.list(items, key))
+    }
+
     /// The page of what was read.
     pub(super) fn list<T>(&self, mut items: Vec<T>, key: impl Fn(&T) -> String) -> Json<List<T>> {
         let count = self.count.unwrap_or(ITEMS) as usize;

@@ -7,11 +7,13 @@ mod alert_channels;
 mod alerts;
 mod associations;
 mod body;
+mod clients;
 mod devices;
 mod enrolments;
 mod episode_devices;
 mod episodes;
 mod lag;
+mod launches;
 mod openapi;
 mod orphans;
 mod programs;
@@ -19,6 +21,7 @@ mod quarantine;
 #[cfg(test)]
 mod tests;
 mod triggers;
+mod users;
 
 use std::sync::Arc;
 
@@ -29,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::alert::Ways;
-use crate::auth::{Auth, Bearer};
+use crate::auth::{Auth, Bearer, ScopeSet};
 use crate::episode::Episodes;
 use crate::ingest::SharedClock;
 use crate::pipeline::{Pipeline, Rederivation};
@@ -95,6 +98,11 @@ fn documented() -> OpenApiRouter<ControlState> {
             alert_channels::delete_alert_channel
         ))
         .routes(routes!(alert_channels::list_alert_channels))
+        .routes(routes!(clients::create_client, clients::list_clients))
+        .routes(routes!(clients::delete_client))
+        .routes(routes!(users::create_user, users::list_users))
+        .routes(routes!(users::delete_user))
+        .routes(routes!(launches::create_launch))
         .routes(routes!(openapi::document))
 }
 
@@ -105,6 +113,15 @@ async fn authorize(state: &ControlState, headers: &HeaderMap) -> Result<Arc<Bear
         return Ok(grant);
     }
     Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "the key has no control scope"))
+}
+
+/// Refuses to hand on what the caller does not have: else whoever may use the control plane could give themselves all else.
+fn hands_on(grant: &Bearer, scope: &str) -> Result<(), Problem> {
+    if ScopeSet::parse(scope).is_within(&grant.scope) {
+        return Ok(());
+    }
+    let told = format!("the key cannot hand on what it does not have: {scope}");
+    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", told))
 }
 
 /// The store failed: the cause goes to the log, not to the caller.

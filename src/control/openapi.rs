@@ -27,6 +27,7 @@ use utoipa::{PartialSchema, ToSchema};
         (name = "devices", description = "Who wears what"),
         (name = "quarantine", description = "What was held back, nothing of it dropped silently"),
         (name = "alerts", description = "What somebody should look at, and by which ways they are told"),
+        (name = "sign-in", description = "Clients, users and the opening of apps"),
         (name = "operations", description = "How the server is doing"),
     ),
 )]

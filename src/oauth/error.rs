@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::auth::{ClientError, Denied, NoToken, SigningKeyError};
+use crate::auth::{AppError, ClientError, Denied, NoToken, SigningKeyError};
 
 /// Why a request is not answered with what it asked for.
 #[derive(Debug, thiserror::Error)]
@@ -13,14 +13,26 @@ pub(super) enum Error {
     Request(String),
     #[error("{0}")]
     Client(String),
-    #[error("only client_credentials is given here")]
+    #[error("{0}")]
+    Secret(String),
+    #[error("this grant_type is not given here; smart-configuration names those that are")]
     GrantType,
+    #[error("response_type must be code")]
+    ResponseType,
+    #[error("{0}")]
+    Grant(&'static str),
+    #[error("Nobody has signed in: the identity provider cannot be asked, or its answer does not hold.")]
+    SignIn,
     #[error("{0}")]
     Scope(String),
+    #[error("an app that people use gets no tokens for itself")]
+    NotForItself,
     #[error("the token is another client's")]
     NotYours,
     #[error("a bearer token with the scope control, or a client_assertion, is needed")]
     Unauthorized,
+    #[error("people cannot sign in here")]
+    NoSignIn,
     #[error("there is no such tenant")]
     NoTenant,
     #[error("too many requests are waiting")]
@@ -35,6 +47,7 @@ impl From<ClientError> for Error {
             ClientError::Busy => Self::Busy,
             ClientError::Failed => Self::Failed,
             ClientError::Store(error) => failed(&error),
+            ClientError::Secret => Self::Secret(error.to_string()),
             known => Self::Client(known.to_string()),
         }
     }
@@ -45,7 +58,22 @@ impl From<NoToken> for Error {
         match error {
             NoToken::Client(error) => error.into(),
             NoToken::Scope(problem) => Self::Scope(problem),
+            NoToken::Person => Self::NotForItself,
             NoToken::Key(error) => failed(&error),
+        }
+    }
+}
+
+impl From<AppError> for Error {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Grant(problem) => Self::Grant(problem),
+            AppError::Scope(problem) => Self::Scope(problem),
+            AppError::Launch(_) => Self::Request(error.to_string()),
+            AppError::Client(error) => error.into(),
+            AppError::Key(error) => failed(&error),
+            AppError::Store(error) => failed(&error),
+            AppError::Failed => failed(&error),
         }
     }
 }
@@ -79,15 +107,24 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> Error {
 }
 
 impl Error {
-    fn parts(&self) -> (StatusCode, &'static str) {
+    /// As RFC 6749 calls it.
+    pub(super) fn code(&self) -> &'static str {
+        self.parts().1
+    }
+
+    pub(super) fn parts(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Request(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::Client(_) => (StatusCode::BAD_REQUEST, "invalid_client"),
+            Self::Secret(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::ResponseType => (StatusCode::BAD_REQUEST, "unsupported_response_type"),
+            Self::Grant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::SignIn => (StatusCode::BAD_GATEWAY, "temporarily_unavailable"),
             Self::GrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::Scope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
-            Self::NotYours => (StatusCode::BAD_REQUEST, "unauthorized_client"),
+            Self::NotYours | Self::NotForItself => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "invalid_client"),
-            Self::NoTenant => (StatusCode::NOT_FOUND, "invalid_request"),
+            Self::NoTenant | Self::NoSignIn => (StatusCode::NOT_FOUND, "invalid_request"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
             Self::Failed => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
         }
@@ -103,7 +140,8 @@ impl IntoResponse for Error {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let scheme = if matches!(self, Self::Secret(_)) { "Basic realm=\"oauth2\"" } else { "Bearer" };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
         response
     }

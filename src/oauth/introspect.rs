@@ -23,11 +23,21 @@ pub(super) async fn introspect(
     let read = read.filter(|read| asker.may_ask(&read.tenant, &read.claims.client_id));
     let body = match read {
         None => json!({ "active": false }),
-        Some(read) => json!({
-            "active": true, "token_type": "bearer", "scope": read.claims.scope, "client_id": read.claims.client_id,
-            "sub": read.claims.sub, "iss": read.claims.iss, "aud": read.claims.aud, "jti": read.claims.jti,
-            "iat": read.claims.iat, "exp": read.claims.exp,
-        }),
+        Some(read) => {
+            let mut body = json!({
+                "active": true, "token_type": "bearer", "scope": read.claims.scope, "client_id": read.claims.client_id,
+                "sub": read.claims.sub, "iss": read.claims.iss, "aud": read.claims.aud, "jti": read.claims.jti,
+                "iat": read.claims.iat, "exp": read.claims.exp,
+            });
+            // The launch context, as SMART asks. <https://hl7.org/fhir/smart-app-launch/STU2.2/token-introspection.html>
+            if let Some(person) = read.claims.person {
+                body["fhirUser"] = json!(format!("{}/{}", read.claims.aud, person.user));
+                if let Some(patient) = person.patient {
+                    body["patient"] = json!(patient);
+                }
+            }
+            body
+        }
     };
     Ok(answer(StatusCode::OK, &body))
 }

@@ -1,14 +1,22 @@
-//! The authorization server's endpoints: `/oauth2/…` and `/.well-known/smart-configuration`.
+//! The authorization server's endpoints: `/oauth2/…` and `/.well-known/smart-configuration`, and its pages for people.
 //! <https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html>
 //!
 //! They are there for every tenant under `/t/{tenant}` and for the default one, or whosever the client is, without.
 
+mod authorize;
 mod configuration;
+mod consent;
+mod cookie;
 mod error;
 mod introspect;
 mod jwks;
+mod offer;
+mod page;
+mod patients;
 mod request;
 mod revoke;
+mod sign_in;
+mod style;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -19,9 +27,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
-use crate::auth::Auth;
+use crate::auth::{Auth, SignIn};
 use crate::capability::Capability;
 use crate::id::TenantId;
+use crate::store::Store;
 
 /// Most bytes of a form.
 const BODY: usize = 64 * 1024;
@@ -37,6 +46,12 @@ pub struct OauthState {
     pub public_url: Option<Arc<str>>,
     /// The tenant of the paths without one.
     pub tenant: TenantId,
+    /// How people sign in, if they can.
+    pub sign_in: Option<SignIn>,
+    /// Whom a person may choose as the patient.
+    pub store: Store,
+    /// Categories Observations here are of: code and display.
+    pub categories: Arc<[(&'static str, &'static str)]>,
 }
 
 /// The routes.
@@ -48,7 +63,22 @@ pub fn router(state: OauthState) -> Router {
             .route(&format!("{tenant}/oauth2/introspect"), post(introspect::introspect))
             .route(&format!("{tenant}/oauth2/revoke"), post(revoke::revoke))
             .route(&format!("{tenant}/oauth2/jwks"), get(jwks::jwks))
-            .route(&format!("{tenant}/fhir/R4/.well-known/smart-configuration"), get(configuration::configuration));
+            .route(&format!("{tenant}/oauth2/style.json"), get(style::style))
+            .route(&format!("{tenant}/.well-known/openid-configuration"), get(configuration::openid))
+            .route(&format!("{tenant}/fhir/R4/.well-known/smart-configuration"), get(configuration::smart));
+    }
+    router.layer(DefaultBodyLimit::max(BODY)).with_state(state)
+}
+
+/// The pages for people. No other origin's page may read them.
+pub fn pages(state: OauthState) -> Router {
+    let mut router =
+        Router::new().route("/oauth2/page.css", get(page::style)).route("/oauth2/callback", get(sign_in::callback));
+    for tenant in ["", "/t/{tenant}"] {
+        router = router
+            .route(&format!("{tenant}/oauth2/authorize"), get(authorize::by_get).post(authorize::by_post))
+            .route(&format!("{tenant}/oauth2/sign-in"), get(sign_in::ask).post(sign_in::said))
+            .route(&format!("{tenant}/oauth2/consent"), get(consent::ask).post(consent::answer));
     }
     router.layer(DefaultBodyLimit::max(BODY)).with_state(state)
 }

@@ -8,10 +8,12 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::OauthState;
 use super::error::Error;
-use crate::auth::Bearer;
+use crate::auth::{Bearer, Secret};
 use crate::id::TenantId;
 use crate::store::ClientRecord;
 
@@ -30,6 +32,21 @@ impl Place {
     /// What stands before `/oauth2` and `/fhir`.
     pub(super) fn base(&self) -> String {
         self.tenant.as_ref().map_or_else(|| self.root.clone(), |tenant| format!("{}/t/{tenant}", self.root))
+    }
+
+    /// Scheme, host and port.
+    pub(super) fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Whether browsers reach the server over https.
+    pub(super) fn is_https(&self) -> bool {
+        self.root.starts_with("https://")
+    }
+
+    /// Whether these are the paths of `tenant`, whose issuer they are: `own` has those without one in them.
+    pub(super) fn is_home_of(&self, tenant: &TenantId, own: &TenantId) -> bool {
+        self.tenant.as_ref().unwrap_or(own) == tenant
     }
 
     /// The URLs of a client's token endpoint.
@@ -88,18 +105,50 @@ impl Form {
         self.get(name).ok_or_else(|| Error::Request(format!("{name} is required")))
     }
 
-    /// The client that proves itself with the assertion in the form.
-    pub(super) async fn client(&self, state: &OauthState, place: &Place) -> Result<ClientRecord, Error> {
-        if self.required("client_assertion_type")? != ASSERTION_TYPE {
-            return Err(Error::Request(format!("client_assertion_type must be {ASSERTION_TYPE}")));
+    /// The names in it.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Reads pairs.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, Error> {
+        let mut form = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(text) {
+            if form.insert(name.to_string(), value.into_owned()).is_some() {
+                return Err(Error::Request(format!("{} is given twice", name.chars().take(64).collect::<String>())));
+            }
         }
-        let assertion = self.required("client_assertion")?;
-        let client = state.auth.client(assertion, |client| place.token_urls(client)).await?;
+        Ok(Self(form))
+    }
+
+    /// The client that asks: it proves itself with the assertion in the form, or with its secret in the header, or says who it
+    /// is where it can keep no secret.
+    pub(super) async fn client(
+        &self,
+        state: &OauthState,
+        place: &Place,
+        headers: &HeaderMap,
+    ) -> Result<ClientRecord, Error> {
+        let client = match (self.get("client_assertion"), basic(headers)?, self.get("client_id")) {
+            (None, Some((id, secret)), _) => state.auth.client_with_secret(&id, secret.expose()).await?,
+            (None, None, Some(id)) if self.get("client_assertion_type").is_none() => {
+                state.auth.public_client(id).await?
+            }
+            _ => self.client_of_assertion(state, place).await?,
+        };
         let named = self.get("client_id").is_none_or(|id| id == client.id);
         if named && place.is_of(&client.tenant) {
             return Ok(client);
         }
         Err(Error::Client("the client is not registered here".to_owned()))
+    }
+
+    async fn client_of_assertion(&self, state: &OauthState, place: &Place) -> Result<ClientRecord, Error> {
+        if self.required("client_assertion_type")? != ASSERTION_TYPE {
+            return Err(Error::Request(format!("client_assertion_type must be {ASSERTION_TYPE}")));
+        }
+        let assertion = self.required("client_assertion")?;
+        Ok(state.auth.client(assertion, |client| place.token_urls(client)).await?)
     }
 }
 
@@ -114,14 +163,28 @@ impl FromRequest<OauthState> for Form {
         }
         let unreadable = |_| Error::Request("the body is too large or did not arrive".to_owned());
         let body = Bytes::from_request(request, state).await.map_err(unreadable)?;
-        let mut form = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(&body) {
-            if form.insert(name.to_string(), value.into_owned()).is_some() {
-                return Err(Error::Request(format!("{} is given twice", name.chars().take(64).collect::<String>())));
-            }
-        }
-        Ok(Self(form))
+        Self::parse(&body)
     }
+}
+
+/// Id and secret in an `Authorization: Basic` header, each encoded as in a form.
+/// <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>
+fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, Error> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
+    let Some((scheme, text)) = header.and_then(|header| header.split_once(' ')) else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Ok(None);
+    }
+    let decoded = |text: &str| {
+        let (name, _) = form_urlencoded::parse(text.as_bytes()).next()?;
+        Some(name.into_owned())
+    };
+    let read = || {
+        let pair = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
+        let (id, secret) = pair.split_once(':')?;
+        Some((decoded(id)?, Secret::new(decoded(secret)?)))
+    };
+    read().map(Some).ok_or_else(|| Error::Secret("the Authorization header is no client_id and secret".to_owned()))
 }
 
 /// Who asks about a token.
@@ -134,11 +197,25 @@ pub(super) enum Asker {
 
 impl Asker {
     pub(super) async fn of(state: &OauthState, place: &Place, headers: &HeaderMap, form: &Form) -> Result<Self, Error> {
-        if form.get("client_assertion").is_some() {
-            return form.client(state, place).await.map(Self::Client);
+        let is_bearer = headers.get(header::AUTHORIZATION).is_some_and(|header| {
+            header
+                .to_str()
+                .is_ok_and(|header| header.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer ")))
+        });
+        let is_client = form.get("client_assertion").is_some() || form.get("client_id").is_some();
+        if !is_bearer && (is_client || headers.contains_key(header::AUTHORIZATION)) {
+            return form.client(state, place, headers).await.map(Self::Client);
         }
         let grant = state.auth.authenticate(headers.get(header::AUTHORIZATION)).await?;
         if place.is_of(&grant.tenant) { Ok(Self::Bearer(grant)) } else { Err(Error::Unauthorized) }
+    }
+
+    /// The client that asks for itself.
+    pub(super) fn client(&self) -> Option<&str> {
+        match self {
+            Self::Client(own) => Some(&own.id),
+            Self::Bearer(_) => None,
+        }
     }
 
     /// Whether a token of this client of this tenant is its business.

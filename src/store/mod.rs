@@ -73,7 +73,10 @@ pub use history::{Place, Versions};
 pub use index::{OF_TYPE, identifier_of, normalize_reference, text_of};
 pub use journal::{Appended, Entry, NewEntry, StreamId, StreamKey, Stretch};
 pub use lease::{Holder, Lease};
-pub use oauth::{ClientKeys, ClientRecord, SigningKeyRecord, Used};
+pub use oauth::{
+    ClientKeys, ClientRecord, GrantRecord, PersonRecord, Redeemed, RequestRecord, SigningAlgorithm, SigningKeyRecord,
+    Ticket, TicketKind, Used,
+};
 pub use orphan::Orphans;
 pub use program::{
     Closing, Count, Counted, Due, EpisodeDevices, ExportTrigger, Opening, Page, Project, Refusal, Shown, TriggerKey,

@@ -49,6 +49,9 @@ pub enum ClientError {
     /// Too many are waiting.
     #[error("too many requests for tokens are waiting")]
     Busy,
+    /// Its secret is not known, or it has to prove itself and did not.
+    #[error("the client, its secret or what it proves itself with is not known here")]
+    Secret,
     /// It could not be checked.
     #[error("the assertion could not be checked")]
     Failed,
@@ -107,6 +110,11 @@ impl Verifier {
         Self { store, fetcher, replay }
     }
 
+    /// What fetches key sets.
+    pub(in crate::auth) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
     /// The client that signed an assertion for one of `audiences`, URLs of the token endpoint. It is used up by this.
     pub(in crate::auth) async fn client(
         &self,
@@ -153,6 +161,8 @@ impl Verifier {
                 let wanted = |set: &KeySet| set.key(id, algorithm).is_some();
                 self.fetcher.set(url, wanted).await.map_err(ClientError::Keys)?
             }
+            // Whoever has no keys proves itself in another way.
+            ClientKeys::Secret(_) | ClientKeys::Nothing => return Ok(None),
         };
         Ok(set.key(id, algorithm))
     }

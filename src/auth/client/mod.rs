@@ -1,4 +1,4 @@
-//! Clients of SMART Backend Services: who they are, and how they prove it.
+//! Clients, backend services and apps: who they are, and how they prove it.
 //! <https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html>
 
 mod assertion;
@@ -11,6 +11,6 @@ mod replay;
 
 pub use assertion::{ALGORITHMS, ClientError};
 pub use fetch::{FetchError, Fetcher};
-pub use registration::{NewClient, RegistrationError};
+pub use registration::{NewClient, RegistrationError, app_secret};
 
 pub(super) use assertion::Verifier;

@@ -149,7 +149,8 @@ impl Policy {
             (Action::Control, _) => grant.scope.may_control(),
             (Action::Fhir(_), None) => return Err("which type it is about is not said".to_owned()),
         };
-        let who = uid(if grant.kind == GrantKind::Key { "Key" } else { "Client" }, &grant.key_id)?;
+        let client = uid(if grant.kind == GrantKind::Key { "Key" } else { "Client" }, &grant.key_id)?;
+        let who = grant.user.as_ref().map_or_else(|| Ok(client.clone()), |user| uid("User", &user.id))?;
         let what = uid("Action", action.name())?;
         let on = match place.kind {
             Some(kind) => uid("Resource", kind)?,
@@ -159,15 +160,25 @@ impl Policy {
             ("tenant".to_owned(), text(grant.tenant.as_str())),
             ("sandbox".to_owned(), boolean(grant.sandbox)),
         ]);
+        attributes.extend(grant.user.as_ref().map(|user| ("role".to_owned(), text(user.role()))));
         attributes.extend(grant.patient.as_ref().map(|patient| ("patient".to_owned(), text(patient.as_str()))));
         let of_place = HashMap::from([
             ("tenant".to_owned(), text(place.tenant.as_str())),
             ("synthetic".to_owned(), boolean(place.synthetic)),
         ]);
-        let entity = |uid: &EntityUid, attributes| {
-            Entity::new(uid.clone(), attributes, HashSet::new()).map_err(|e| e.to_string())
+        let entity = |uid: &EntityUid, attributes, parents: &[&EntityUid]| {
+            let parents: HashSet<EntityUid> = parents.iter().map(|parent| (*parent).clone()).collect();
+            Entity::new(uid.clone(), attributes, parents).map_err(|e| e.to_string())
         };
-        let entities = [entity(&who, attributes)?, entity(&on, of_place)?];
+        let mut entities = vec![entity(&on, of_place, &[])?];
+        if grant.user.is_some() {
+            // What is said of an app holds for whoever uses it.
+            let of_client = attributes.iter().filter(|(name, _)| matches!(name.as_str(), "tenant" | "sandbox"));
+            entities.push(entity(&client, of_client.map(|(k, v)| (k.clone(), v.clone())).collect(), &[])?);
+            entities.push(entity(&who, attributes, &[&client])?);
+        } else {
+            entities.push(entity(&who, attributes, &[])?);
+        }
         let entities = Entities::from_entities(entities, Some(&self.schema)).map_err(|e| e.to_string())?;
         let context = Context::from_pairs([("scope".to_owned(), boolean(scope))]).map_err(|e| e.to_string())?;
         let request = Request::new(who, what, on, context, Some(&self.schema)).map_err(|e| e.to_string())?;
@@ -199,6 +210,7 @@ mod tests {
             scope: ScopeSet::parse(scope),
             patient: None,
             key_id: "key_1".to_owned(),
+            user: None,
         }
     }
 
@@ -253,5 +265,35 @@ mod tests {
         ] {
             assert!(Policy::new(Some(wrong)).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_operator_can_speak_of_apps_and_of_the_people_who_use_them() {
+        let own = r#"
+            @id("not this app") forbid (principal in Client::"client_1", action == Action::"delete", resource);
+            @id("practitioners do not create") forbid (principal is User, action == Action::"create", resource)
+                when { principal.role == "practitioner" };"#;
+        let policy = Policy::new(Some(own)).unwrap();
+        let user = |resource: &str| {
+            let user = super::super::grant::User { id: "person_1".to_owned(), resource: resource.to_owned() };
+            Grant {
+                kind: GrantKind::Token,
+                key_id: "client_1".to_owned(),
+                patient: user.patient(),
+                user: Some(user),
+                ..grant("user/*.cruds")
+            }
+        };
+        let (practitioner, patient) = (user("Practitioner/d"), user("Patient/p"));
+        for (who, access, expected) in [
+            (&practitioner, Access::Delete, Err("not this app")),
+            (&patient, Access::Delete, Err("not this app")),
+            (&practitioner, Access::Create, Err("practitioners do not create")),
+            (&patient, Access::Create, Ok(())),
+            (&practitioner, Access::Read, Ok(())),
+        ] {
+            check(&policy, who, Action::Fhir(access), ("a", true), expected);
+        }
+        check(&policy, &practitioner, Action::Fhir(Access::Read), ("b", true), Err("other tenant"));
     }
 }

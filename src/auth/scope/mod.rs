@@ -1,14 +1,17 @@
 //! Scopes. <https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html>
 //!
-//! SMART's `system/Observation.rs?category=vital-signs` with `patient/` and `user/`, its older `system/*.read`, and our own
-//! `ingest` and `control`. What is not understood grants nothing.
+//! SMART's `system/Observation.rs?category=vital-signs` with `patient/` and `user/`, its older `system/*.read`, its `launch`
+//! and `openid` and their like, and our own `ingest` and `control`. What is not understood grants nothing.
 
 mod access;
+mod mark;
 mod resource;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 pub use access::Access;
+pub use mark::Mark;
 pub use resource::{Context, ResourceScope};
 
 /// Granted scopes.
@@ -17,6 +20,7 @@ pub struct ScopeSet {
     resources: Vec<ResourceScope>,
     ingest: bool,
     control: bool,
+    marks: BTreeSet<Mark>,
 }
 
 /// A scope nobody here understands.
@@ -50,6 +54,10 @@ impl ScopeSet {
             "ingest" => self.ingest = true,
             "control" => self.control = true,
             _ => {
+                if let Some(mark) = Mark::ALL.into_iter().find(|mark| mark.word() == scope) {
+                    self.marks.insert(mark);
+                    return Ok(());
+                }
                 let parsed = ResourceScope::parse(scope).ok_or_else(|| UnknownScope(scope.to_owned()))?;
                 if !self.resources.contains(&parsed) {
                     self.resources.push(parsed);
@@ -61,7 +69,7 @@ impl ScopeSet {
 
     /// Whether it grants nothing.
     pub fn is_empty(&self) -> bool {
-        self.resources.is_empty() && !self.ingest && !self.control
+        self.resources.is_empty() && !self.ingest && !self.control && self.marks.is_empty()
     }
 
     /// Whether packets may be sent.
@@ -72,6 +80,23 @@ impl ScopeSet {
     /// Whether the control plane may be used.
     pub fn may_control(&self) -> bool {
         self.control
+    }
+
+    /// Whether it has this one, which is about no resources.
+    pub fn is_marked(&self, mark: Mark) -> bool {
+        self.marks.contains(&mark)
+    }
+
+    /// Whether it has any that only apps have that people use.
+    pub fn is_an_apps(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
+    /// Without these.
+    #[must_use]
+    pub fn without(mut self, marks: &[Mark]) -> Self {
+        self.marks.retain(|mark| !marks.contains(mark));
+        self
     }
 
     /// Those about resources.
@@ -90,6 +115,15 @@ impl ScopeSet {
         self.resources.iter().any(|scope| scope.context == context)
     }
 
+    /// Whether another grants all that this does.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let ours = |scope: &ResourceScope| other.resources.iter().any(|one| one.includes(scope));
+        self.resources.iter().all(ours)
+            && (other.ingest || !self.ingest)
+            && (other.control || !self.control)
+            && self.marks.is_subset(&other.marks)
+    }
+
     /// What both grant.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
@@ -100,7 +134,12 @@ impl ScopeSet {
                 resources.push(both);
             }
         }
-        Self { resources, ingest: self.ingest && other.ingest, control: self.control && other.control }
+        Self {
+            resources,
+            ingest: self.ingest && other.ingest,
+            control: self.control && other.control,
+            marks: self.marks.intersection(&other.marks).copied().collect(),
+        }
     }
 }
 
@@ -109,6 +148,7 @@ impl fmt::Display for ScopeSet {
         let mut scopes: Vec<String> = self.resources.iter().map(ToString::to_string).collect();
         scopes.extend(self.ingest.then(|| "ingest".to_owned()));
         scopes.extend(self.control.then(|| "control".to_owned()));
+        scopes.extend(self.marks.iter().map(|mark| mark.word().to_owned()));
         f.write_str(&scopes.join(" "))
     }
 }
@@ -168,10 +208,29 @@ mod tests {
             ("system/Observation.rs", "patient/Observation.rs user/Observation.rs", ""),
             ("system/Observation.rs ingest", "ingest control", "ingest"),
             ("system/*.rs system/Observation.rs", "system/*.rs", "system/*.rs"),
+            ("openid launch offline_access", "launch/patient launch openid fhirUser", "openid launch"),
         ] {
             let found = ScopeSet::parse(asked).and(&ScopeSet::parse(registered));
             assert_eq!(found.to_string(), granted, "{asked} of {registered}");
         }
+    }
+
+    #[test]
+    fn what_is_within_another_is_no_more_than_it() {
+        let all = ScopeSet::parse("system/*.cruds ingest control");
+        for (inner, outer, expected) in [
+            ("system/Observation.rs", "system/*.cruds", true),
+            ("system/Observation.rs ingest control", "system/*.cruds ingest control", true),
+            ("system/Observation.rs?code=1", "system/Observation.rs", true),
+            ("system/Observation.rs", "system/Observation.rs?code=1", false),
+            ("system/Observation.cruds", "system/Observation.rs", false),
+            ("ingest", "system/*.cruds control", false),
+            ("user/*.rs", "system/*.cruds", false),
+            ("openid", "system/*.cruds", false),
+        ] {
+            assert_eq!(ScopeSet::parse(inner).is_within(&ScopeSet::parse(outer)), expected, "{inner} in {outer}");
+        }
+        assert!(all.is_within(&all));
     }
 
     proptest! {

@@ -74,6 +74,29 @@ impl ResourceScope {
         self.kind.as_deref().is_none_or(|own| own == kind) && self.accesses.0 & access.bit() != 0
     }
 
+    /// The type it is about; none is any.
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    /// Whether it is about this type alone.
+    pub fn is_of(&self, kind: &str) -> bool {
+        self.kind() == Some(kind)
+    }
+
+    /// Whether it is about this access.
+    pub fn grants(&self, access: Access) -> bool {
+        self.accesses.0 & access.bit() != 0
+    }
+
+    /// The same about those alone that a search with this parameter finds as well.
+    #[must_use]
+    pub fn of_part(&self, parameter: &str, value: &str) -> Self {
+        let mut part = Self { first: false, ..self.clone() };
+        part.query.push((parameter.to_owned(), value.to_owned()));
+        part
+    }
+
     /// What both grant.
     pub(super) fn and(&self, other: &Self) -> Option<Self> {
         let kind = match (&self.kind, &other.kind) {

@@ -8,22 +8,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant as Moment};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{DecodingKey, EncodingKey};
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
 
+use super::key::{Key, made};
 use crate::id::TenantId;
-use crate::store::{SigningKeyRecord, Store, StoreError};
+use crate::store::{SigningAlgorithm, Store, StoreError};
 use crate::time::{Instant, MICROS};
 
 /// How long a copy of the key set may be kept, and so how long a key is published before it signs.
 pub(in crate::auth) const PUBLISHED_S: i64 = 600;
 
-/// How long a key is taken when another one signs: tokens live for half of it.
-const OVERLAP_S: i64 = 600;
+/// How long a key is taken when another one signs: the tokens of apps live for an hour.
+const OVERLAP_S: i64 = 4200;
 
 /// How long what was read of a tenant's keys is taken for good.
 const TRUST: Duration = Duration::from_secs(5);
@@ -43,49 +39,6 @@ pub enum KeyError {
     /// The store failed.
     #[error("the signing keys could not be read or kept")]
     Store(#[from] StoreError),
-}
-
-/// A key, ready to be used.
-pub(super) struct Key {
-    pub(super) id: String,
-    pub(super) tenant: TenantId,
-    pub(super) private: EncodingKey,
-    pub(super) public: DecodingKey,
-    signs: Instant,
-    expires: Option<Instant>,
-    jwk: Value,
-}
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Key").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-impl Key {
-    fn of(record: &SigningKeyRecord) -> Result<Self, KeyError> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &record.private, &SystemRandom::new());
-        let pair = pair.map_err(|_| KeyError::Damaged)?;
-        // Uncompressed: 4, x, y.
-        let point = pair.public_key().as_ref();
-        let (x, y) = point.get(1..).and_then(|xy| xy.split_at_checked(32)).ok_or(KeyError::Damaged)?;
-        let text = |bytes| URL_SAFE_NO_PAD.encode(bytes);
-        Ok(Self {
-            id: record.id.clone(),
-            tenant: record.tenant.clone(),
-            private: EncodingKey::from_ec_der(&record.private),
-            public: DecodingKey::from_ec_der(point),
-            signs: record.signs,
-            expires: record.expires,
-            jwk: json!({
-                "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": record.id, "x": text(x), "y": text(y),
-            }),
-        })
-    }
-
-    fn has_expired(&self, now: Instant) -> bool {
-        self.expires.is_some_and(|at| at <= now)
-    }
 }
 
 type OfTenant = (Moment, Vec<Arc<Key>>);
@@ -108,13 +61,19 @@ impl Keys {
         Self { store, read: Arc::default() }
     }
 
-    /// The key that signs now; made where there is none.
-    pub(super) async fn signing(&self, tenant: &TenantId, now: Instant) -> Result<Arc<Key>, KeyError> {
-        let newest = |keys: Vec<Arc<Key>>| keys.into_iter().rfind(|key| key.signs <= now && !key.has_expired(now));
+    /// The key that signs so now; made where there is none.
+    pub(super) async fn signing(
+        &self,
+        tenant: &TenantId,
+        algorithm: SigningAlgorithm,
+        now: Instant,
+    ) -> Result<Arc<Key>, KeyError> {
+        let signs = |key: &Arc<Key>| key.algorithm == algorithm && key.signs <= now && !key.has_expired(now);
+        let newest = |keys: Vec<Arc<Key>>| keys.into_iter().rfind(signs);
         if let Some(key) = newest(self.of(tenant).await?) {
             return Ok(key);
         }
-        self.store.insert_signing_key(&made(tenant, now)?, None).await?;
+        self.store.insert_signing_key(&made(tenant, algorithm, now).await?, None).await?;
         self.forget(tenant);
         newest(self.of(tenant).await?).ok_or(KeyError::Damaged)
     }
@@ -166,30 +125,29 @@ impl Keys {
     }
 }
 
-fn made(tenant: &TenantId, signs: Instant) -> Result<SigningKeyRecord, KeyError> {
-    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-    let private = document.map_err(|_| KeyError::Random)?.as_ref().to_vec();
-    let id = crate::auth::new_id("sig").map_err(|_| KeyError::Random)?;
-    Ok(SigningKeyRecord { id, tenant: tenant.clone(), private, signs, expires: None })
-}
-
-/// Makes a new key for a tenant and gives its id: published now, it signs when copies of the key set have been renewed, and
-/// those before it are taken until what they signed has expired. `at_once`, for a key that was seen by others, it signs now,
-/// and what those before it signed is no longer taken.
+/// Makes new keys for a tenant, one for each use there was one for, and gives their ids: published now, they sign when copies
+/// of the key set have been renewed, and those before them are taken until what they signed has expired. `at_once`, for keys that were seen by
+/// others, they sign now, and what those before them signed is no longer taken.
 ///
 /// # Errors
 /// [`KeyError`].
-pub async fn rotate(store: &Store, tenant: &TenantId, now: Instant, at_once: bool) -> Result<String, KeyError> {
+pub async fn rotate(store: &Store, tenant: &TenantId, now: Instant, at_once: bool) -> Result<Vec<String>, KeyError> {
     let signs = if at_once { now } else { now.plus(PUBLISHED_S * MICROS) };
     let others_expire = if at_once { now } else { signs.plus(OVERLAP_S * MICROS) };
-    let key = made(tenant, signs)?;
-    store.insert_signing_key(&key, Some(others_expire)).await?;
-    Ok(key.id)
+    let has_rsa = store.signing_keys(tenant).await?.iter().any(|key| key.algorithm == SigningAlgorithm::Rs256);
+    let mut ids = Vec::new();
+    for algorithm in [Some(SigningAlgorithm::Es256), has_rsa.then_some(SigningAlgorithm::Rs256)].into_iter().flatten() {
+        let key = made(tenant, algorithm, signs).await?;
+        store.insert_signing_key(&key, Some(others_expire)).await?;
+        ids.push(key.id);
+    }
+    Ok(ids)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SigningAlgorithm::{Es256, Rs256};
     use crate::store::fixture::{Standing, store, tenant};
     use crate::time::Clock as _;
 
@@ -197,16 +155,20 @@ mod tests {
     async fn a_new_key_is_published_before_it_signs_and_an_old_one_is_taken_after() {
         let (_directory, store) = store().await;
         let (keys, tenant, now) = (Keys::new(store.clone()), tenant("a"), Standing.now());
-        let first = keys.signing(&tenant, now).await.unwrap();
-        assert_eq!(keys.signing(&tenant, now).await.unwrap().id, first.id);
-        let second = rotate(&store, &tenant, now, false).await.unwrap();
+        let first = keys.signing(&tenant, Es256, now).await.unwrap();
+        assert_eq!(keys.signing(&tenant, Es256, now).await.unwrap().id, first.id);
+        let second = rotate(&store, &tenant, now, false).await.unwrap().remove(0);
         keys.forget(&tenant);
         assert_eq!(keys.published(&tenant).await.unwrap()["keys"].as_array().unwrap().len(), 2);
         let later = |seconds: i64| now.plus(seconds * MICROS);
-        for (seconds, signs, first_is_taken) in
-            [(0, &first.id, true), (599, &first.id, true), (600, &second, true), (1200, &second, false)]
-        {
-            assert_eq!(keys.signing(&tenant, later(seconds)).await.unwrap().id, *signs, "{seconds}");
+        for (seconds, signs, first_is_taken) in [
+            (0, &first.id, true),
+            (599, &first.id, true),
+            (600, &second, true),
+            (4799, &second, true),
+            (4800, &second, false),
+        ] {
+            assert_eq!(keys.signing(&tenant, Es256, later(seconds)).await.unwrap().id, *signs, "{seconds}");
             assert_eq!(keys.by_id(&first.id, later(seconds)).await.unwrap().is_some(), first_is_taken, "{seconds}");
         }
         assert!(keys.by_id("sig_none", now).await.unwrap().is_none());
@@ -216,11 +178,25 @@ mod tests {
     async fn a_key_that_was_seen_by_others_goes_at_once() {
         let (_directory, store) = store().await;
         let (keys, tenant, now) = (Keys::new(store.clone()), tenant("a"), Standing.now());
-        let first = keys.signing(&tenant, now).await.unwrap();
-        let second = rotate(&store, &tenant, now, true).await.unwrap();
+        let first = keys.signing(&tenant, Es256, now).await.unwrap();
+        let second = rotate(&store, &tenant, now, true).await.unwrap().remove(0);
         keys.forget(&tenant);
-        assert_eq!(keys.signing(&tenant, now).await.unwrap().id, second);
+        assert_eq!(keys.signing(&tenant, Es256, now).await.unwrap().id, second);
         assert!(keys.by_id(&first.id, now).await.unwrap().is_none());
         assert!(!format!("{first:?}").contains("private"));
+    }
+
+    #[tokio::test]
+    async fn id_tokens_have_a_key_of_their_own_which_is_renewed_with_the_other() {
+        let (_directory, store) = store().await;
+        let (keys, tenant, now) = (Keys::new(store.clone()), tenant("a"), Standing.now());
+        let rsa = keys.signing(&tenant, Rs256, now).await.unwrap();
+        let ecdsa = keys.signing(&tenant, Es256, now).await.unwrap();
+        assert_ne!(rsa.id, ecdsa.id);
+        let published = keys.published(&tenant).await.unwrap();
+        let jwk = published["keys"].as_array().unwrap().iter().find(|jwk| jwk["kid"] == rsa.id.as_str()).unwrap();
+        assert_eq!((&jwk["kty"], &jwk["alg"], jwk["n"].as_str().unwrap().len()), (&json!("RSA"), &json!("RS256"), 342));
+        assert!(jwk.get("d").is_none());
+        assert_eq!(rotate(&store, &tenant, now, true).await.unwrap().len(), 2);
     }
 }

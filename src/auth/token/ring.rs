@@ -2,7 +2,7 @@
 
 use ::ring::rand::SystemRandom;
 use ::ring::signature::{
-    self as algorithms, EcdsaKeyPair, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
+    self as algorithms, EcdsaKeyPair, RsaKeyPair, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
@@ -24,14 +24,23 @@ pub(in crate::auth) fn install() {
 /// Signs with ECDSA on P-256: what access tokens are signed with.
 struct EcdsaSigner(EcdsaKeyPair);
 
+/// Signs with RSA: what id tokens are signed with.
+struct RsaSigner(RsaKeyPair);
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as the library asks")]
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
-    if *algorithm != Algorithm::ES256 || key.family() != AlgorithmFamily::Ec {
-        return Err(ErrorKind::InvalidAlgorithm.into());
+    match (algorithm, key.family()) {
+        (Algorithm::ES256, AlgorithmFamily::Ec) => {
+            let of = &algorithms::ECDSA_P256_SHA256_FIXED_SIGNING;
+            let pair = EcdsaKeyPair::from_pkcs8(of, key.as_bytes(), &SystemRandom::new());
+            Ok(Box::new(EcdsaSigner(pair.map_err(|_| ErrorKind::InvalidEcdsaKey)?)))
+        }
+        (Algorithm::RS256, AlgorithmFamily::Rsa) => {
+            let pair = RsaKeyPair::from_pkcs8(key.as_bytes());
+            Ok(Box::new(RsaSigner(pair.map_err(|_| ErrorKind::InvalidKeyFormat)?)))
+        }
+        _ => Err(ErrorKind::InvalidAlgorithm.into()),
     }
-    let of = &algorithms::ECDSA_P256_SHA256_FIXED_SIGNING;
-    let pair = EcdsaKeyPair::from_pkcs8(of, key.as_bytes(), &SystemRandom::new());
-    Ok(Box::new(EcdsaSigner(pair.map_err(|_| ErrorKind::InvalidEcdsaKey)?)))
 }
 
 impl Signer<Vec<u8>> for EcdsaSigner {
@@ -44,6 +53,21 @@ impl Signer<Vec<u8>> for EcdsaSigner {
 impl JwtSigner for EcdsaSigner {
     fn algorithm(&self) -> Algorithm {
         Algorithm::ES256
+    }
+}
+
+impl Signer<Vec<u8>> for RsaSigner {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
+        let mut signature = vec![0; self.0.public().modulus_len()];
+        let signed = self.0.sign(&algorithms::RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature);
+        signed.map_err(|_| SignatureError::new())?;
+        Ok(signature)
+    }
+}
+
+impl JwtSigner for RsaSigner {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::RS256
     }
 }
 

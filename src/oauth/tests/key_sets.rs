@@ -67,6 +67,7 @@ async fn ssrf_through_a_key_set_url() {
         name: "x".to_owned(),
         scope: "system/*.rs".to_owned(),
         keys: ClientKeys::Url(inside.clone()),
+        redirects: Vec::new(),
     };
     assert!(refused.register(&store, &Fetcher::new(false).unwrap()).await.is_err());
     // A public server that sends us on into the network, or never ends.

@@ -1,7 +1,10 @@
 //! The endpoints as clients see them, and as attackers do. Tests of attacks are named after them.
 
 mod attacks;
+mod browser;
 mod key_sets;
+mod launch;
+mod launch_attacks;
 
 use std::sync::Arc;
 
@@ -52,13 +55,22 @@ fn node(store: &Store, public_url: Option<&str>, anywhere: bool) -> (Router, Aut
         capability: Arc::new(Capability::builtin().unwrap()),
         public_url: public_url.map(Into::into),
         tenant: tenant("a"),
+        sign_in: None,
+        store: store.clone(),
+        categories: Arc::new([("vital-signs", "Vital Signs"), ("laboratory", "Laboratory")]),
     };
     (router(state), auth)
 }
 
 async fn register(store: &Store, name: &str, keys: ClientKeys, scope: &str) -> String {
     install_tls();
-    let new = NewClient { tenant: tenant(name), name: "Test".to_owned(), scope: scope.to_owned(), keys };
+    let new = NewClient {
+        tenant: tenant(name),
+        name: "Test".to_owned(),
+        scope: scope.to_owned(),
+        keys,
+        redirects: Vec::new(),
+    };
     new.register(store, &Fetcher::new(true).unwrap()).await.unwrap().id
 }
 
@@ -238,6 +250,7 @@ async fn keys_and_clients_of_the_wrong_kind_are_not_made() {
             name: name.to_owned(),
             scope: scope.to_owned(),
             keys: ClientKeys::Value(keys),
+            redirects: Vec::new(),
         };
         assert!(new.register(&store, &Fetcher::new(false).unwrap()).await.is_err(), "{name:?} {scope:?}");
     }

@@ -54,20 +54,43 @@ impl Caller {
         let forbidden = || Error::Forbidden { access: access.word(), kind: kind.to_owned() };
         let row = state.capability.resource(kind).ok_or_else(forbidden)?;
         let grant = self.grant();
-        let scopes = || grant.scopes_of(kind, access);
-        if scopes().all(|scope| !scope.query.is_empty()) {
-            let queries: Vec<Vec<Filter>> = scopes().filter_map(|scope| filters(state, row, &scope.query)).collect();
-            if queries.is_empty() {
-                return Err(forbidden());
-            }
-            reach.filters.push(Filter::Any(queries));
+        let (of_patient, of_all): (Vec<_>, Vec<_>) =
+            grant.scopes_of(kind, access).partition(|scope| grant.is_about_patient(scope));
+        if of_all.iter().any(|scope| scope.query.is_empty()) {
+            return Ok(reach);
         }
-        if let Some(patient) = &grant.patient {
-            match compartment(row, patient, access).ok_or_else(forbidden)? {
-                Compartment::Of(filter) => reach.filters.push(filter),
-                Compartment::With(with) => reach.with = Some(with),
-                Compartment::Nobodys => {}
+        let mut ways = of_all.iter().filter_map(|scope| filters(state, row, &scope.query)).collect::<Vec<_>>();
+        let compartment = grant.patient.as_ref().and_then(|patient| compartment(row, patient, access));
+        if let Some(compartment) = compartment.filter(|_| !of_patient.is_empty()) {
+            let own = match &compartment {
+                Compartment::Of(filter) => Some(filter.clone()),
+                Compartment::With(_) | Compartment::Nobodys => None,
+            };
+            // One without a query needs no others.
+            let every = of_patient.iter().any(|scope| scope.query.is_empty());
+            let queries: Vec<Vec<Filter>> = if every {
+                vec![Vec::new()]
+            } else {
+                of_patient.iter().filter_map(|scope| filters(state, row, &scope.query)).collect()
+            };
+            let own_ways = queries.into_iter().map(|query| query.into_iter().chain(own.clone()).collect::<Vec<_>>());
+            match compartment {
+                // What else must be seen cannot stand beside other ways: those are enough by themselves, or there are none.
+                Compartment::With(_) if !ways.is_empty() => {}
+                Compartment::With(with) => {
+                    reach.with = Some(with);
+                    ways.extend(own_ways);
+                }
+                Compartment::Of(_) | Compartment::Nobodys => ways.extend(own_ways),
             }
+        }
+        if ways.is_empty() {
+            return Err(forbidden());
+        }
+        match ways.len() {
+            _ if ways.iter().any(Vec::is_empty) => {}
+            1 => reach.filters = ways.concat(),
+            _ => reach.filters.push(Filter::Any(ways)),
         }
         Ok(reach)
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::auth::NewKey;
+use crate::auth::app_fixture::app_token;
 
 /// What the caller of these tests is about, and what it must never see: everything that is `p1`'s.
 const OWN: &str = "p0";
@@ -49,9 +50,14 @@ async fn ward() -> Server {
     server
 }
 
+/// With the token of an app that was opened for `p0`.
 async fn attack() -> Attack {
-    attack_with(ALL).await
+    let server = ward().await;
+    let key = app_token(&server.store, "a", "Practitioner/x", Some(OWN), ALL).await;
+    Attack { server, key }
 }
+
+/// With a developer key about `p0`.
 
 async fn attack_with(scope: &str) -> Attack {
     let server = ward().await;
@@ -495,4 +501,40 @@ async fn scope_check_costs() {
         check * 1e6,
         check / search * 100.0
     );
+}
+
+#[tokio::test]
+async fn another_patient_by_a_patients_user_scopes_or_key() {
+    // A patient is about themselves, whatever the scope says; so is a key with a patient.
+    let server = ward().await;
+    let token = app_token(&server.store, "a", "Patient/p0", None, "user/*.cruds").await;
+    let by_token = Attack { server, key: token };
+    for attack in [by_token, attack_with(ALL).await] {
+        assert_eq!(attack.get("/Observation/o00").await.status, StatusCode::OK);
+        assert_eq!(attack.get("/Observation/o01").await.status, StatusCode::NOT_FOUND);
+        let found = Attack::found(&attack.get("/Observation?_count=100&_revinclude=Provenance:target").await);
+        assert!(found.contains(&"Observation/o00".to_owned()));
+        assert_eq!(Attack::found(&attack.get("/Patient").await), ["Patient/p0"]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_practitioner_may_see_is_theirs_beside_what_the_patient_in_context_has() {
+    let server = ward().await;
+    let scope = "patient/Observation.rs user/Patient.r user/Observation.rs?code=http://loinc.org|0000-0";
+    let key = app_token(&server.store, "a", "Practitioner/x", Some(OWN), scope).await;
+    let attack = Attack { server, key };
+    for (path, status) in [
+        ("/Observation/o00", StatusCode::OK),
+        ("/Observation/o01", StatusCode::NOT_FOUND),
+        ("/Patient/p0", StatusCode::OK),
+        // The practitioner's own right is about every patient.
+        ("/Patient/p1", StatusCode::OK),
+        ("/Encounter/e-p0", StatusCode::FORBIDDEN),
+    ] {
+        let answer = attack.get(path).await;
+        assert_eq!(answer.status, status, "{path}: {}", String::from_utf8_lossy(&answer.body));
+    }
+    let found = Attack::found(&attack.get("/Observation?_count=100").await);
+    assert_eq!(found.len(), 4, "{found:?}");
 }

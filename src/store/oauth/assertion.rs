@@ -59,9 +59,16 @@ impl Store {
     /// The database failed.
     pub async fn forget_expired(&self) -> Result<(), StoreError> {
         let Instant(now) = self.clock.now();
-        for sql in
-            ["DELETE FROM oauth_assertion WHERE expires_us < $1", "DELETE FROM oauth_revocation WHERE expires_us < $1"]
-        {
+        for sql in [
+            "DELETE FROM oauth_assertion WHERE expires_us < $1",
+            "DELETE FROM oauth_revocation WHERE expires_us < $1",
+            "DELETE FROM oauth_request WHERE expires_us < $1",
+            "DELETE FROM oauth_launch WHERE expires_us < $1",
+            "DELETE FROM oauth_session WHERE expires_us < $1",
+            // A ticket that is used again takes its grant back, so it is known for as long.
+            "DELETE FROM oauth_ticket WHERE grant_id IN (SELECT id FROM oauth_grant WHERE expires_us < $1)",
+            "DELETE FROM oauth_grant WHERE expires_us < $1",
+        ] {
             sqlx::query(sql).bind(now).execute(&self.writer).await?;
         }
         Ok(())
@@ -77,15 +84,23 @@ impl Store {
         Ok(())
     }
 
-    /// Whether an access token and its client are still good, and if so whether its tenant holds synthetic patients alone.
+    /// Whether an access token, its client and, where a person granted it, that are still good, and if so whether its tenant
+    /// holds synthetic patients alone.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn standing(&self, token: &str, client: &str) -> Result<Option<bool>, StoreError> {
-        let sql = "SELECT t.synthetic FROM oauth_client c JOIN tenant t ON t.name = c.tenant \
+    pub async fn standing(&self, token: &str, client: &str, grant: Option<&str>) -> Result<Option<bool>, StoreError> {
+        const SYNTHETIC: &str = "SELECT t.synthetic FROM oauth_client c JOIN tenant t ON t.name = c.tenant \
             WHERE c.id = $1 AND c.revoked_us IS NULL \
             AND NOT EXISTS (SELECT 1 FROM oauth_revocation r WHERE r.id = $2)";
-        let row = sqlx::query(sql).bind(client).bind(token).fetch_optional(&self.readers).await?;
+        const GRANTED: &str = "AND EXISTS (SELECT 1 FROM oauth_grant g JOIN oauth_person p ON p.id = g.person \
+            WHERE g.id = $3 AND g.client = c.id AND g.revoked_us IS NULL AND p.revoked_us IS NULL)";
+        let sql = grant.map_or_else(|| SYNTHETIC.to_owned(), |_| format!("{SYNTHETIC} {GRANTED}"));
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(client).bind(token);
+        if let Some(grant) = grant {
+            query = query.bind(grant);
+        }
+        let row = query.fetch_optional(&self.readers).await?;
         row.map(|row| Ok(row.try_get::<i64, _>(0)? != 0)).transpose()
     }
 }

@@ -17,28 +17,39 @@ pub struct ClientRecord {
     pub name: String,
     /// Most it may be granted, blank-separated.
     pub scope: String,
-    /// Its public keys.
+    /// What it proves itself with.
     pub keys: ClientKeys,
+    /// Where people are sent back to who use it. A backend service has none.
+    pub redirects: Vec<String>,
 }
 
-/// Where a client's public keys are.
+/// What a client proves itself with: keys of its own, whose public ones are known; a secret; or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientKeys {
     /// A JWK Set as it was registered.
     Value(String),
     /// The URL of one.
     Url(String),
+    /// The SHA-256 of a secret.
+    Secret([u8; 32]),
+    /// An app that can keep no secret.
+    Nothing,
 }
 
-const COLUMNS: &str = "id, tenant, name, scope, jwks, jwks_url";
+const COLUMNS: &str = "id, tenant, name, scope, jwks, jwks_url, secret_sha256, redirect_uris";
 
 impl ClientRecord {
     fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
         let tenant = TenantId::new(row.try_get::<String, _>(1)?);
-        let keys = match (row.try_get::<Option<String>, _>(4)?, row.try_get::<Option<String>, _>(5)?) {
-            (Some(set), None) => ClientKeys::Value(set),
-            (None, Some(url)) => ClientKeys::Url(url),
-            _ => return Err(StoreError::Damaged { what: "keys of a client" }),
+        let damaged = || StoreError::Damaged { what: "keys of a client" };
+        let secret = row.try_get::<Option<Vec<u8>>, _>(6)?;
+        let redirects: Option<String> = row.try_get(7)?;
+        let keys = match (row.try_get::<Option<String>, _>(4)?, row.try_get::<Option<String>, _>(5)?, secret) {
+            (Some(set), None, None) => ClientKeys::Value(set),
+            (None, Some(url), None) => ClientKeys::Url(url),
+            (None, None, Some(sha256)) => ClientKeys::Secret(sha256.try_into().map_err(|_| damaged())?),
+            (None, None, None) if redirects.is_some() => ClientKeys::Nothing,
+            _ => return Err(damaged()),
         };
         Ok(Self {
             id: row.try_get(0)?,
@@ -46,6 +57,7 @@ impl ClientRecord {
             name: row.try_get(2)?,
             scope: row.try_get(3)?,
             keys,
+            redirects: redirects.iter().flat_map(|list| list.lines()).map(str::to_owned).collect(),
         })
     }
 }
@@ -56,16 +68,19 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn insert_client(&self, client: &ClientRecord) -> Result<(), StoreError> {
-        let (set, url) = match &client.keys {
-            ClientKeys::Value(set) => (Some(set.as_str()), None),
-            ClientKeys::Url(url) => (None, Some(url.as_str())),
+        let (set, url, secret) = match &client.keys {
+            ClientKeys::Value(set) => (Some(set.as_str()), None, None),
+            ClientKeys::Url(url) => (None, Some(url.as_str()), None),
+            ClientKeys::Secret(sha256) => (None, None, Some(sha256.to_vec())),
+            ClientKeys::Nothing => (None, None, None),
         };
+        let redirects = (!client.redirects.is_empty()).then(|| client.redirects.join("\n"));
         let synthetic = self.is_synthetic(&client.tenant).await?.unwrap_or(false);
         let mut tx = self.begin().await?;
         self.make_tenant(&mut tx, &client.tenant, synthetic).await?;
         sqlx::query(
-            "INSERT INTO oauth_client (id, tenant, name, scope, jwks, jwks_url, created_us) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO oauth_client (id, tenant, name, scope, jwks, jwks_url, secret_sha256, redirect_uris, created_us) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(&client.id)
         .bind(client.tenant.as_str())
@@ -73,6 +88,8 @@ impl Store {
         .bind(&client.scope)
         .bind(set)
         .bind(url)
+        .bind(secret)
+        .bind(redirects)
         .bind(self.clock.now().0)
         .execute(&mut *tx)
         .await?;
