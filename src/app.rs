@@ -180,13 +180,12 @@ impl App {
 /// How people sign in.
 fn sign_in(settings: SignInSettings, listen: SocketAddr) -> anyhow::Result<Option<SignIn>> {
     Ok(match settings {
-        SignInSettings::Nowhere => None,
         SignInSettings::Upstream { issuer, client_id, client_secret } => {
             Some(SignIn::Upstream(Upstream::new(issuer, client_id, client_secret)?))
         }
-        // Whoever reaches the server is whoever they say.
+        // Whoever reaches the server is whoever they say, so nobody does from elsewhere.
         SignInSettings::Demo if listen.ip().is_loopback() => Some(SignIn::Demo),
-        SignInSettings::Demo => None,
+        SignInSettings::Nowhere | SignInSettings::Demo => None,
     })
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::consent::PatientConsent;
 use super::policy::{Action, Place, Policy};
 use super::scope::{Access, Context, ResourceScope, ScopeSet};
 use super::token::Claims;
 use crate::id::{ResourceId, TenantId};
-use crate::store::{ClientRecord, KeyRecord};
+use crate::store::{ClientRecord, KeyRecord, PersonRecord, TenantFacts};
 
 /// What is known of an authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +20,16 @@ pub struct Grant {
     pub tenant: TenantId,
     /// Whether the tenant holds synthetic patients alone.
     pub synthetic: bool,
+    /// Whether a business associate agreement is in force for the tenant.
+    pub baa: bool,
     /// Whether it may touch synthetic patients only.
     pub sandbox: bool,
     /// Its scopes.
     pub scope: ScopeSet,
     /// The patient its `patient/` scopes are about.
     pub patient: Option<ResourceId>,
+    /// What that patient has said about others reading what is theirs.
+    pub consent: Option<PatientConsent>,
     /// Public id of the key, or of the client, safe to log.
     pub key_id: String,
     /// The person who uses the client.
@@ -63,35 +68,39 @@ pub enum GrantKind {
 
 impl Grant {
     /// That of a developer key.
-    pub fn of_key(key: KeyRecord, synthetic: bool) -> Self {
+    pub fn of_key(key: KeyRecord, facts: TenantFacts) -> Self {
         Self {
             kind: GrantKind::Key,
             tenant: key.tenant,
-            synthetic,
+            synthetic: facts.synthetic,
+            baa: facts.baa,
             sandbox: key.sandbox,
             scope: ScopeSet::parse(&key.scope),
             patient: key.patient,
+            consent: None,
             key_id: key.id,
             user: None,
         }
     }
 
     /// The most a client may be granted.
-    pub fn of_client(client: ClientRecord, synthetic: bool) -> Self {
+    pub fn of_client(client: ClientRecord, facts: TenantFacts) -> Self {
         Self {
             kind: GrantKind::Token,
             tenant: client.tenant,
-            synthetic,
+            synthetic: facts.synthetic,
+            baa: facts.baa,
             sandbox: false,
             scope: ScopeSet::parse(&client.scope),
             patient: None,
+            consent: None,
             key_id: client.id,
             user: None,
         }
     }
 
     /// What an access token grants. A patient's is about that patient, whatever its context.
-    pub(super) fn of_token(tenant: TenantId, claims: Claims, synthetic: bool) -> Self {
+    pub(super) fn of_token(tenant: TenantId, claims: Claims, facts: TenantFacts) -> Self {
         let (patient, user) = match claims.person {
             None => (None, None),
             Some(person) => {
@@ -102,13 +111,22 @@ impl Grant {
         Self {
             kind: GrantKind::Token,
             tenant,
-            synthetic,
+            synthetic: facts.synthetic,
+            baa: facts.baa,
             sandbox: false,
             scope: ScopeSet::parse(&claims.scope),
             patient,
+            consent: None,
             key_id: claims.client_id,
             user,
         }
+    }
+
+    /// The same, where this person uses it about this patient.
+    #[must_use]
+    pub fn used_by(self, person: PersonRecord, patient: Option<ResourceId>) -> Self {
+        let user = User { id: person.id, resource: person.resource };
+        Self { patient: user.patient().or(patient), user: Some(user), ..self }
     }
 
     /// Whether a scope of its is about what is one patient's: a `patient/` scope, and a `user/` scope where the user is a patient.
@@ -183,7 +201,8 @@ impl Bearer {
         if let Some(decided) = self.decided.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return *decided;
         }
-        let place = Place { tenant: &self.grant.tenant, synthetic: self.grant.synthetic, kind };
+        let Grant { tenant, synthetic, baa, .. } = &self.grant;
+        let place = Place { tenant, synthetic: *synthetic, baa: *baa, kind };
         let is_allowed = self.policy.decide(&self.grant, action, place).is_allowed;
         self.decided.lock().unwrap_or_else(PoisonError::into_inner).insert(key, is_allowed);
         is_allowed

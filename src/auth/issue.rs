@@ -73,7 +73,7 @@ impl Auth {
         self.count(client.ok_or(ClientError::Secret)?)
     }
 
-    fn count(&self, client: ClientRecord) -> Result<ClientRecord, ClientError> {
+    pub(super) fn count(&self, client: ClientRecord) -> Result<ClientRecord, ClientError> {
         self.limiter.count(&client.id, Instant::now()).map_err(|_| ClientError::Busy)?;
         Ok(client)
     }

@@ -3,6 +3,7 @@
 
 mod app;
 mod client;
+mod consent;
 mod denied;
 mod grant;
 mod issue;
@@ -29,6 +30,7 @@ pub use app::{
 #[cfg(test)]
 pub(crate) use client::fixture;
 pub use client::{ALGORITHMS, ClientError, FetchError, Fetcher, NewClient, RegistrationError, app_secret};
+pub use consent::{PatientConsent, consent_of};
 pub use denied::Denied;
 pub use grant::{Bearer, Grant, GrantKind, User};
 pub use issue::{Issued, NoToken};
@@ -38,7 +40,7 @@ pub use scope::{Access, Context, Mark, ResourceScope, ScopeSet, UnknownScope};
 pub use secret::Secret;
 pub use token::{AccessToken, Claims, KeyError as SigningKeyError, Keys, rotate};
 
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, TenantFacts};
 use crate::time::{self, Clock};
 use client::Verifier;
 use limit::Limiter;
@@ -151,25 +153,28 @@ impl Auth {
 
     async fn find(&self, token: &str, hash: &[u8; 32]) -> Result<Known, Denied> {
         if token.starts_with("sk_") {
-            let (key, synthetic) = self.store.find_key(hash).await?.ok_or(Denied::Invalid)?;
+            let (key, facts) = self.store.find_key(hash).await?.ok_or(Denied::Invalid)?;
             let expires = key.expires;
-            return Ok(self.known(expires, Grant::of_key(key, synthetic)));
+            return self.known(expires, Grant::of_key(key, facts)).await;
         }
         let token = self.keys.read(token, self.clock.now()).await?.ok_or(Denied::Invalid)?;
-        let synthetic = self.standing(&token).await?.ok_or(Denied::Invalid)?;
+        let facts = self.standing(&token).await?.ok_or(Denied::Invalid)?;
         let expires = Some(token.claims.expires());
-        let grant = Grant::of_token(token.tenant, token.claims, synthetic);
-        Ok(self.known(expires, grant))
+        let grant = Grant::of_token(token.tenant, token.claims, facts);
+        self.known(expires, grant).await
     }
 
-    /// Whether what a token was given for still holds, and if so whether its tenant holds synthetic patients alone.
-    async fn standing(&self, token: &AccessToken) -> Result<Option<bool>, StoreError> {
+    /// Whether what a token was given for still holds, and if so what holds for its tenant.
+    async fn standing(&self, token: &AccessToken) -> Result<Option<TenantFacts>, StoreError> {
         let granted = token.claims.person.as_ref().map(|person| person.grant.as_str());
         self.store.standing(&token.claims.jti, &token.claims.client_id, granted).await
     }
 
-    fn known(&self, expires: Option<time::Instant>, grant: Grant) -> Known {
-        Known { at: Instant::now(), expires, bearer: Arc::new(Bearer::new(grant, Arc::clone(&self.policy))) }
+    async fn known(&self, expires: Option<time::Instant>, mut grant: Grant) -> Result<Known, Denied> {
+        if let Some(patient) = &grant.patient {
+            grant.consent = consent_of(&self.store, &grant.tenant, patient, self.clock.now()).await?;
+        }
+        Ok(Known { at: Instant::now(), expires, bearer: Arc::new(Bearer::new(grant, Arc::clone(&self.policy))) })
     }
 
     fn remembered(&self, hash: &[u8; 32]) -> Option<Known> {

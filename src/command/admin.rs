@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::{archive, client_registry, developer_key, explain, rederive, storage, user};
+use super::{archive, client_registry, developer_key, explain, rederive, storage, tenant, user};
 use crate::config::Given;
 use crate::store::Store;
 use crate::time::SystemClock;
@@ -65,6 +65,9 @@ enum Action {
     /// People who may sign in.
     #[command(subcommand)]
     User(user::Action),
+    /// What holds for a tenant.
+    #[command(subcommand)]
+    Tenant(tenant::Action),
     /// Tell whether a key or client may do something, and why.
     ExplainAccess(explain::Args),
     /// The raw archive: verify it, read it, rotate its keys, delete from it.
@@ -93,6 +96,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             Ok(())
         }
         Action::User(action) => {
+            let store = open(given, file).await?;
+            action.run(&store).await?;
+            store.close().await;
+            Ok(())
+        }
+        Action::Tenant(action) => {
             let store = open(given, file).await?;
             action.run(&store).await?;
             store.close().await;

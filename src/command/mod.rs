@@ -19,6 +19,7 @@ mod rederive;
 pub mod replay;
 mod serve;
 mod storage;
+mod tenant;
 mod user;
 mod validate;
 

@@ -226,3 +226,39 @@ async fn a_channel_is_checked_when_it_is_made_and_does_not_show_its_secret() {
     assert_eq!(ask(&router, &key, Method::DELETE, path, Value::Null).await.0, 204);
     assert_eq!(ask(&router, &key, Method::DELETE, path, Value::Null).await.0, 404);
 }
+
+#[tokio::test]
+async fn scopes_are_handed_on_by_whom_they_are_held() {
+    let (_directory, state) = state().await;
+    let tenant = crate::store::fixture::tenant("a");
+    let keys = crate::auth::fixture::ClientKey::new().jwks();
+    let keys: serde_json::Value = serde_json::from_str(&keys).unwrap();
+    let store = state.store.clone();
+    let router = router(state);
+    let client = |scope: &str| serde_json::json!({"name": "x", "scope": scope, "jwks": keys});
+    let user = serde_json::json!({"issuer": "https://id.example", "subject": "s", "resource": "Practitioner/x"});
+    let app = serde_json::json!({"name": "x", "scope": "patient/*.rs", "redirect_uris": ["https://app.example/"], "secret": true});
+    for (own, cases) in [
+        (
+            "control system/Observation.rs",
+            vec![
+                ("clients", client("system/Observation.r"), 201),
+                ("clients", client("system/Observation.cruds"), 403),
+                ("clients", client("system/*.rs"), 403),
+                ("clients", client("ingest"), 403),
+                ("clients", client("control"), 201),
+                ("users", user.clone(), 403),
+                ("clients", app.clone(), 201),
+            ],
+        ),
+        ("control ingest system/*.cruds", vec![("clients", client("ingest"), 201), ("users", user.clone(), 201)]),
+        ("control system/*.cruds", vec![("users", user.clone(), 409), ("clients", client("patient/*.rs"), 403)]),
+    ] {
+        let new = NewKey { scope: own.to_owned(), ..NewKey::for_everything(tenant.clone(), true) };
+        let key = new.create(&store).await.unwrap();
+        for (path, body, expected) in cases {
+            let (status, answer) = ask(&router, &key, Method::POST, &format!("/api/v1/{path}"), body.clone()).await;
+            assert_eq!(status, expected, "{own}: {path} {body} {answer}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, TenantFacts};
 use crate::id::{ResourceId, TenantId};
 use crate::time::Instant;
 
@@ -66,15 +66,15 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// The key with this hash, unless it was revoked, and whether its tenant holds synthetic patients alone.
+    /// The key with this hash, unless it was revoked, and what holds for its tenant.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn find_key(&self, sha256: &[u8; 32]) -> Result<Option<(KeyRecord, bool)>, StoreError> {
-        let sql = "SELECT k.id, k.tenant, k.sandbox, k.scope, k.patient, k.expires_us, t.synthetic FROM developer_key k \
-            JOIN tenant t ON t.name = k.tenant WHERE k.sha256 = $1 AND k.revoked_us IS NULL";
+    pub async fn find_key(&self, sha256: &[u8; 32]) -> Result<Option<(KeyRecord, TenantFacts)>, StoreError> {
+        let sql = "SELECT k.id, k.tenant, k.sandbox, k.scope, k.patient, k.expires_us, t.synthetic, t.baa_us \
+            FROM developer_key k JOIN tenant t ON t.name = k.tenant WHERE k.sha256 = $1 AND k.revoked_us IS NULL";
         let row = sqlx::query(sql).bind(sha256.as_slice()).fetch_optional(&self.readers).await?;
-        row.map(|row| Ok((KeyRecord::from_row(&row)?, row.try_get::<i64, _>(6)? != 0))).transpose()
+        row.map(|row| Ok((KeyRecord::from_row(&row)?, TenantFacts::from_row(&row, 6)?))).transpose()
     }
 
     /// The key with this public id, unless it was revoked.

@@ -87,6 +87,7 @@ pub use resource::{Origin, Upserted};
 pub use series::Series;
 pub use statement::Statement;
 pub use storage::Storage;
+pub use tenant::TenantFacts;
 pub use write::{Condition, Effect, Found, Head, Known, Put, Writing, new_id};
 
 use crate::capability::Capability;

@@ -65,11 +65,13 @@ impl Auth {
     /// The app with this id, where it has one of these URLs to send people back to.
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed, or the app asks for too much.
     pub async fn app(&self, id: &str, redirect_uri: &str) -> Result<Option<ClientRecord>, AppError> {
         let client = self.store.client(id).await?;
         // Exactly as registered: no prefixes, no patterns.
-        Ok(client.filter(|client| client.redirects.iter().any(|url| url == redirect_uri)))
+        let client = client.filter(|client| client.redirects.iter().any(|url| url == redirect_uri));
+        // Each request is written down, and whoever knows the id can ask.
+        Ok(client.map(|client| self.count(client)).transpose()?)
     }
 
     /// What of the scopes an app asks for it may be granted at most; what nobody understands is left out.

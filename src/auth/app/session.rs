@@ -6,7 +6,7 @@ use std::time::{Duration, Instant as Moment};
 use super::{AppError, SESSION_S};
 use crate::auth::{Action, Auth, Grant, GrantKind, Place, ScopeSet, Secret, User, hash, random_token};
 use crate::id::TenantId;
-use crate::store::PersonRecord;
+use crate::store::{PersonRecord, TenantFacts};
 use crate::time::{Instant, MICROS};
 
 /// How often what is too old is forgotten.
@@ -75,7 +75,7 @@ impl Auth {
     /// # Errors
     /// The store failed.
     pub async fn synthetic_people(&self, tenant: &TenantId) -> Result<Vec<PersonRecord>, AppError> {
-        if self.store.is_synthetic(tenant).await? != Some(true) {
+        if !self.store.tenant(tenant).await?.unwrap_or_default().synthetic {
             return Ok(Vec::new());
         }
         let people = self.store.people(tenant).await?;
@@ -95,19 +95,21 @@ impl Auth {
         kind: &str,
     ) -> Result<bool, AppError> {
         let tenant = session.person.tenant.clone();
-        let synthetic = self.store.is_synthetic(&tenant).await?.unwrap_or(false);
+        let TenantFacts { synthetic, baa } = self.store.tenant(&tenant).await?.unwrap_or_default();
         let user = session.user();
         let grant = Grant {
             kind: GrantKind::Token,
             tenant: tenant.clone(),
             synthetic,
+            baa,
             sandbox: false,
             scope: ScopeSet::parse(scope),
             patient: user.patient(),
+            consent: None,
             key_id: client.to_owned(),
             user: Some(user),
         };
-        let place = Place { tenant: &tenant, synthetic, kind: Some(kind) };
+        let place = Place { tenant: &tenant, synthetic, baa, kind: Some(kind) };
         Ok(self.policy.decide(&grant, action, place).is_allowed)
     }
 

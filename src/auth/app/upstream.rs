@@ -50,6 +50,9 @@ type Metadata = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
+/// What it says of itself, and when it was asked.
+type Found = Option<(Instant, Arc<Metadata>)>;
+
 /// The identity provider.
 #[derive(Clone)]
 pub struct Upstream {
@@ -57,7 +60,7 @@ pub struct Upstream {
     client_id: String,
     client_secret: Option<Secret>,
     http: reqwest::Client,
-    found: Arc<Mutex<Option<(Instant, Arc<Metadata>)>>>,
+    found: Arc<Mutex<Found>>,
 }
 
 impl std::fmt::Debug for Upstream {

@@ -56,6 +56,8 @@ pub struct Place<'a> {
     pub tenant: &'a TenantId,
     /// Whether it holds synthetic patients alone.
     pub synthetic: bool,
+    /// Whether a business associate agreement is in force for it.
+    pub baa: bool,
     /// The resource type; nothing where the action is not about one.
     pub kind: Option<&'a str>,
 }
@@ -161,10 +163,12 @@ impl Policy {
             ("sandbox".to_owned(), boolean(grant.sandbox)),
         ]);
         attributes.extend(grant.user.as_ref().map(|user| ("role".to_owned(), text(user.role()))));
+        attributes.extend(grant.consent.map(|consent| ("consent".to_owned(), text(consent.word()))));
         attributes.extend(grant.patient.as_ref().map(|patient| ("patient".to_owned(), text(patient.as_str()))));
         let of_place = HashMap::from([
             ("tenant".to_owned(), text(place.tenant.as_str())),
             ("synthetic".to_owned(), boolean(place.synthetic)),
+            ("baa".to_owned(), boolean(place.baa)),
         ]);
         let entity = |uid: &EntityUid, attributes, parents: &[&EntityUid]| {
             let parents: HashSet<EntityUid> = parents.iter().map(|parent| (*parent).clone()).collect();
@@ -199,7 +203,7 @@ fn name(policy: &cedar_policy::Policy) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::ScopeSet;
+    use crate::auth::{PatientConsent, ScopeSet};
 
     fn grant(scope: &str) -> Grant {
         Grant {
@@ -209,6 +213,8 @@ mod tests {
             sandbox: true,
             scope: ScopeSet::parse(scope),
             patient: None,
+            baa: false,
+            consent: None,
             key_id: "key_1".to_owned(),
             user: None,
         }
@@ -224,7 +230,7 @@ mod tests {
     ) {
         let tenant = TenantId::new(tenant).unwrap();
         let kind = matches!(action, Action::Fhir(_)).then_some("Observation");
-        let decision = policy.decide(grant, action, Place { tenant: &tenant, synthetic, kind });
+        let decision = policy.decide(grant, action, Place { tenant: &tenant, synthetic, baa: grant.baa, kind });
         assert_eq!(decision.is_allowed, expected.is_ok(), "{decision:?}");
         assert_eq!(decision.reasons, [expected.err().unwrap_or("scope")]);
     }
@@ -295,5 +301,39 @@ mod tests {
             check(&policy, who, Action::Fhir(access), ("a", true), expected);
         }
         check(&policy, &practitioner, Action::Fhir(Access::Read), ("b", true), Err("other tenant"));
+    }
+
+    #[test]
+    fn without_an_agreement_or_against_a_patients_will() {
+        let own =
+            r#"@id("no BAA") forbid (principal, action, resource) unless { resource.synthetic || resource.baa };"#;
+        let policy = Policy::new(Some(own)).unwrap();
+        let read = Action::Fhir(Access::Read);
+        let mut key = Grant { sandbox: false, synthetic: false, ..grant("system/*.rs patient/*.rs") };
+        check(&policy, &key, read, ("a", false), Err("no BAA"));
+        check(&policy, &key, read, ("a", true), Ok(()));
+        key.baa = true;
+        check(&policy, &key, read, ("a", false), Ok(()));
+        let patient = crate::id::ResourceId::new("p").unwrap();
+        key.patient = Some(patient.clone());
+        for (consent, expected) in [
+            (None, Ok(())),
+            (Some(PatientConsent::Given), Ok(())),
+            (Some(PatientConsent::Refused), Err("the patient has said no")),
+        ] {
+            key.consent = consent;
+            check(&policy, &key, read, ("a", false), expected);
+        }
+        // They may see themselves what they let nobody else see.
+        let resource = format!("Patient/{patient}");
+        key.user = Some(super::super::grant::User { id: "person_1".to_owned(), resource });
+        key.kind = GrantKind::Token;
+        check(&policy, &key, read, ("a", false), Ok(()));
+        // An operator may ask for more than that nobody has said no.
+        let own = r#"@id("no consent") forbid (principal is User, action, resource is Resource)
+            unless { principal has consent && principal.consent == "given" };"#;
+        let policy = Policy::new(Some(own)).unwrap();
+        key.consent = None;
+        check(&policy, &key, read, ("a", true), Err("no consent"));
     }
 }

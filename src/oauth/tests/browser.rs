@@ -86,7 +86,7 @@ impl Browser {
     pub(super) async fn asked(&mut self, ward: &Ward, pairs: &[(&str, &str)], person: &str) -> Answer {
         let mut answer = self.get(ward, &authorize_url(pairs)).await;
         if answer.location().is_some_and(|url| url.contains("/oauth2/sign-in?")) {
-            let page = self.get(ward, &answer.location().unwrap().to_owned()).await;
+            let page = self.get(ward, answer.location().unwrap()).await;
             let fields = [("request", page.field("request")), ("csrf", page.field("csrf"))];
             let pairs = [("request", fields[0].1.as_str()), ("csrf", &fields[1].1), ("person", person)];
             answer = self.post(ward, "/oauth2/sign-in", &pairs).await;

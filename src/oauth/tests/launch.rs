@@ -6,8 +6,8 @@ use crate::auth::app_fixture::REDIRECT;
 use crate::auth::{LaunchContext, app_secret};
 use crate::id::ResourceId;
 
-fn id(text: &str) -> Option<ResourceId> {
-    Some(ResourceId::new(text).unwrap())
+fn id(text: &str) -> ResourceId {
+    ResourceId::new(text).unwrap()
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn an_app_opened_by_itself_gets_what_somebody_says_yes_to() {
     let scope = tokens["scope"].as_str().unwrap();
     assert!(scope.contains("patient/Observation.rs?category=") && scope.contains("offline_access"), "{scope}");
     let bearer = ward.auth.authenticate_token(tokens["access_token"].as_str().unwrap()).await.unwrap();
-    assert_eq!((bearer.patient.clone(), bearer.key_id.as_str()), (id("p1"), ward.app.as_str()));
+    assert_eq!((bearer.patient.clone(), bearer.key_id.as_str()), (Some(id("p1")), ward.app.as_str()));
     assert_eq!(bearer.user.as_ref().unwrap().resource, "Practitioner/d");
     // Another one for the refresh token, and it does not say more than was granted.
     let refresh = tokens["refresh_token"].as_str().unwrap();
@@ -75,7 +75,7 @@ async fn the_id_token_says_who_signed_in_and_is_signed_with_rsa() {
 #[tokio::test]
 async fn an_app_opened_by_an_ehr_gets_what_it_was_opened_for() {
     let ward = ward().await;
-    let context = LaunchContext { patient: id("p1"), encounter: id("e1"), ..LaunchContext::default() };
+    let context = LaunchContext { patient: Some(id("p1")), encounter: Some(id("e1")), ..LaunchContext::default() };
     let (launch, _) = ward.auth.launch(&tenant("a"), &ward.app, &context).await.unwrap();
     let mut pairs = ward.asks("launch openid patient/*.rs online_access");
     pairs.push(("launch", launch.expose()));

@@ -58,7 +58,6 @@ async fn attack() -> Attack {
 }
 
 /// With a developer key about `p0`.
-
 async fn attack_with(scope: &str) -> Attack {
     let server = ward().await;
     let patient = Some(crate::id::ResourceId::new(OWN).unwrap());

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use sqlx::Row as _;
 
 use crate::store::sql::{Sql, pieces, rows_at_once};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, TenantFacts};
 use crate::time::Instant;
 
 /// An assertion that is used.
@@ -84,23 +84,28 @@ impl Store {
         Ok(())
     }
 
-    /// Whether an access token, its client and, where a person granted it, that are still good, and if so whether its tenant
-    /// holds synthetic patients alone.
+    /// Whether an access token, its client and, where a person granted it, that are still good, and if so what holds for
+    /// its tenant.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn standing(&self, token: &str, client: &str, grant: Option<&str>) -> Result<Option<bool>, StoreError> {
-        const SYNTHETIC: &str = "SELECT t.synthetic FROM oauth_client c JOIN tenant t ON t.name = c.tenant \
+    pub async fn standing(
+        &self,
+        token: &str,
+        client: &str,
+        grant: Option<&str>,
+    ) -> Result<Option<TenantFacts>, StoreError> {
+        const STANDING: &str = "SELECT t.synthetic, t.baa_us FROM oauth_client c JOIN tenant t ON t.name = c.tenant \
             WHERE c.id = $1 AND c.revoked_us IS NULL \
             AND NOT EXISTS (SELECT 1 FROM oauth_revocation r WHERE r.id = $2)";
         const GRANTED: &str = "AND EXISTS (SELECT 1 FROM oauth_grant g JOIN oauth_person p ON p.id = g.person \
             WHERE g.id = $3 AND g.client = c.id AND g.revoked_us IS NULL AND p.revoked_us IS NULL)";
-        let sql = grant.map_or_else(|| SYNTHETIC.to_owned(), |_| format!("{SYNTHETIC} {GRANTED}"));
+        let sql = grant.map_or_else(|| STANDING.to_owned(), |_| format!("{STANDING} {GRANTED}"));
         let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(client).bind(token);
         if let Some(grant) = grant {
             query = query.bind(grant);
         }
         let row = query.fetch_optional(&self.readers).await?;
-        row.map(|row| Ok(row.try_get::<i64, _>(0)? != 0)).transpose()
+        row.map(|row| TenantFacts::from_row(&row, 0)).transpose()
     }
 }

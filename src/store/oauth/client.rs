@@ -75,7 +75,7 @@ impl Store {
             ClientKeys::Nothing => (None, None, None),
         };
         let redirects = (!client.redirects.is_empty()).then(|| client.redirects.join("\n"));
-        let synthetic = self.is_synthetic(&client.tenant).await?.unwrap_or(false);
+        let synthetic = self.tenant(&client.tenant).await?.unwrap_or_default().synthetic;
         let mut tx = self.begin().await?;
         self.make_tenant(&mut tx, &client.tenant, synthetic).await?;
         sqlx::query(

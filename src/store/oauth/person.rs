@@ -43,7 +43,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn insert_person(&self, person: &PersonRecord) -> Result<bool, StoreError> {
-        let synthetic = self.is_synthetic(&person.tenant).await?.unwrap_or(false);
+        let synthetic = self.tenant(&person.tenant).await?.unwrap_or_default().synthetic;
         let mut tx = self.begin().await?;
         self.make_tenant(&mut tx, &person.tenant, synthetic).await?;
         let sql = "INSERT INTO oauth_person (id, tenant, issuer, subject, resource, created_us) \

@@ -1,5 +1,7 @@
 //! Every route there is, driven from the router itself: who is let in, and what of whose comes out.
 
+mod tenants;
+
 use std::collections::BTreeSet;
 
 use axum::body::{Body, to_bytes};
@@ -89,8 +91,10 @@ fn door(path: &str) -> Option<Door> {
         | "/console/console.css"
         | "/fhir/R4/metadata"
         | "/fhir/R4/openapi.json"
-        | "/fhir/R4/.well-known/smart-configuration" => Door::Open,
-        "/oauth2/page.css" | "/oauth2/style.json" | "/.well-known/openid-configuration" => Door::Open,
+        | "/fhir/R4/.well-known/smart-configuration"
+        | "/.well-known/openid-configuration"
+        | "/oauth2/page.css"
+        | "/oauth2/style.json" => Door::Open,
         "/oauth2/token" | "/oauth2/introspect" | "/oauth2/revoke" => Door::Client,
         "/oauth2/authorize" | "/oauth2/callback" | "/oauth2/sign-in" | "/oauth2/consent" => Door::Page,
         "/ingest/stream" => Door::Socket,
