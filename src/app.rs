@@ -1,6 +1,7 @@
 //! Puts the parts together. `main` and the tests build the same thing.
 
 mod connections;
+mod people;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use connections::Bounds;
 
 use crate::alert::{self, Ways};
 use crate::archive::Archivist;
-use crate::auth::{Auth, Fetcher, Policy, SignIn, SignInSettings, Upstream};
+use crate::auth::{Auth, Fetcher, Policy};
 use crate::config::Config;
 use crate::episode::{Episodes, Keeper};
 use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
@@ -93,9 +94,9 @@ impl App {
             capability: Arc::clone(store.capability()),
             public_url: config.public_url.as_deref().map(Into::into),
             tenant: config.tenant.clone(),
-            sign_in: sign_in(config.sign_in, config.listen)?,
+            sign_in: people::sign_in(config.sign_in, config.listen)?,
             store: store.clone(),
-            categories: categories(&registry),
+            categories: people::categories(&registry),
         };
         let backlog: Arc<dyn ingest::Backlog> = Arc::<Progress>::clone(&progress);
         let ingest_state = IngestState {
@@ -175,24 +176,6 @@ impl App {
         self.store.close().await;
         Ok(())
     }
-}
-
-/// How people sign in.
-fn sign_in(settings: SignInSettings, listen: SocketAddr) -> anyhow::Result<Option<SignIn>> {
-    Ok(match settings {
-        SignInSettings::Upstream { issuer, client_id, client_secret } => {
-            Some(SignIn::Upstream(Upstream::new(issuer, client_id, client_secret)?))
-        }
-        // Whoever reaches the server is whoever they say, so nobody does from elsewhere.
-        SignInSettings::Demo if listen.ip().is_loopback() => Some(SignIn::Demo),
-        SignInSettings::Nowhere | SignInSettings::Demo => None,
-    })
-}
-
-/// Categories that Observations of this registry are of.
-fn categories(registry: &Registry) -> Arc<[(&'static str, &'static str)]> {
-    let all: std::collections::BTreeSet<_> = registry.signals.values().map(|signal| signal.category.code()).collect();
-    all.into_iter().collect()
 }
 
 /// What no browser should make of an answer: guess what it is, tell others where it was from, or ask again in the open.

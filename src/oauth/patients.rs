@@ -41,7 +41,7 @@ pub(super) async fn found(
     }
     let named = name.map(|text| Filter::String {
         parameter: "name".to_owned(),
-        values: vec![StringMatch { how: How::Start, text: text.to_owned() }],
+        values: vec![StringMatch { how: How::Start, text: text.replace(char::is_control, "") }],
     });
     let search =
         Search { kind: "Patient".to_owned(), filters: named.into_iter().collect(), count: MOST, ..Search::default() };

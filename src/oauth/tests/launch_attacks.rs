@@ -36,6 +36,8 @@ async fn open_redirect() {
             assert!(!answer.body.contains("evil"), "{}", answer.body);
         }
     }
+    let answer = Browser::default().get(&ward, "/oauth2/authorize?client_id=%00&redirect_uri=%00").await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::BAD_REQUEST, None));
     let twice = format!("{}&redirect_uri=https://evil.example", super::browser::authorize_url(&ward.asks(SCOPE)));
     let answer = Browser::default().get(&ward, &twice).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::BAD_REQUEST, None));

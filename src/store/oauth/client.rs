@@ -101,6 +101,10 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn client(&self, id: &str) -> Result<Option<ClientRecord>, StoreError> {
+        // Not every database holds this character, so none has such an id.
+        if id.contains('\0') {
+            return Ok(None);
+        }
         let sql = format!("SELECT {COLUMNS} FROM oauth_client WHERE id = $1 AND revoked_us IS NULL");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(&self.readers).await?;
         row.as_ref().map(ClientRecord::from_row).transpose()

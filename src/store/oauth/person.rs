@@ -84,6 +84,10 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn person(&self, tenant: &TenantId, id: &str) -> Result<Option<PersonRecord>, StoreError> {
+        // Not every database holds this character, so none has such an id.
+        if id.contains('\0') {
+            return Ok(None);
+        }
         let sql =
             format!("SELECT {COLUMNS} FROM oauth_person p WHERE p.tenant = $1 AND p.id = $2 AND p.revoked_us IS NULL");
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.as_str()).bind(id);
@@ -106,6 +110,9 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn revoke_person(&self, tenant: &TenantId, id: &str) -> Result<bool, StoreError> {
+        if id.contains('\0') {
+            return Ok(false);
+        }
         let sql = "UPDATE oauth_person SET revoked_us = $1 WHERE tenant = $2 AND id = $3 AND revoked_us IS NULL";
         let query = sqlx::query(sql).bind(self.clock.now().0).bind(tenant.as_str()).bind(id);
         Ok(query.execute(&self.writer).await?.rows_affected() > 0)
