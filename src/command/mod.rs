@@ -17,6 +17,7 @@ mod ig;
 pub mod load;
 mod rederive;
 pub mod replay;
+mod report;
 mod serve;
 mod storage;
 mod tenant;
@@ -43,6 +44,8 @@ pub enum Command {
     Validate(validate::Args),
     /// Compile profiles of FHIR packages.
     Ig(ig::Args),
+    /// Documents for integrators: what signals become, what conforms to which profile.
+    Report(report::Args),
     /// Check that registry, capability and ig are consistent.
     Check(check::Args),
     /// Simulate devices and measure.
@@ -74,6 +77,7 @@ pub fn run(command: Command) -> ExitCode {
             Command::Keys(args) => keys::run(args).await,
             Command::Validate(args) => validate::run(&args),
             Command::Ig(args) => ig::run(&args),
+            Command::Report(args) => report::run(args).await,
             Command::Check(args) => check::run(&args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Load(args) => load::run(args).await,

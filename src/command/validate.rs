@@ -63,25 +63,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             "the profile {profile} is not known; `afferent ig install` adds those of a package"
         );
     }
-    let files = files(&args.files)?;
-    let bar = if files.len() > 1 { ProgressBar::new(files.len() as u64) } else { ProgressBar::hidden() };
-    bar.set_style(ProgressStyle::with_template("[{bar:30}] {pos}/{len} {msg}")?.progress_chars("=> "));
     let mut total = Total::default();
-    for file in &files {
-        bar.inc(1);
-        let content = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        if file.extension().is_some_and(|extension| extension == "ndjson") {
-            for (line, text) in content.split(|byte| *byte == b'\n').enumerate() {
-                if !text.trim_ascii().is_empty() {
-                    let name = format!("{}:{}", file.display(), line + 1);
-                    bar.suspend(|| judge(args, &validator, &name, text, &mut total));
-                }
-            }
-        } else {
-            bar.suspend(|| judge(args, &validator, &file.display().to_string(), &content, &mut total));
-        }
-    }
-    bar.finish_and_clear();
+    each_resource(&args.files, |name, text| judge(args, &validator, name, text, &mut total))?;
     if args.format == Format::Text {
         println!(
             "{} resources, {} with errors; {} errors, {} warnings",
@@ -89,6 +72,29 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     ensure!(total.bad == 0, "{} of {} resources have errors", total.bad, total.resources);
+    Ok(())
+}
+
+/// Reads the resources of files and folders, each with what it is called, and shows how far it is.
+pub(super) fn each_resource(named: &[PathBuf], mut with: impl FnMut(&str, &[u8])) -> anyhow::Result<()> {
+    let files = files(named)?;
+    let bar = if files.len() > 1 { ProgressBar::new(files.len() as u64) } else { ProgressBar::hidden() };
+    bar.set_style(ProgressStyle::with_template("[{bar:30}] {pos}/{len} {msg}")?.progress_chars("=> "));
+    for file in &files {
+        bar.inc(1);
+        let content = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        if file.extension().is_some_and(|extension| extension == "ndjson") {
+            for (line, text) in content.split(|byte| *byte == b'\n').enumerate() {
+                if !text.trim_ascii().is_empty() {
+                    let name = format!("{}:{}", file.display(), line + 1);
+                    bar.suspend(|| with(&name, text));
+                }
+            }
+        } else {
+            bar.suspend(|| with(&file.display().to_string(), &content));
+        }
+    }
+    bar.finish_and_clear();
     Ok(())
 }
 

@@ -15,8 +15,7 @@ pub enum Severity {
 }
 
 /// A code of FHIR's value set issue-type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     /// JSON that is not of the type's shape, or too many or too few elements.
     Structure,
@@ -30,8 +29,32 @@ pub enum Code {
     CodeInvalid,
     /// An extension is not known, or not here.
     Extension,
-    /// Something named is not known.
+    /// Something named is not known here; those who use it may know it.
     NotFound,
+    /// Nothing in FHIR forbids it, but nobody means it.
+    BusinessRule,
+}
+
+impl Code {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Structure => "structure",
+            Self::Required => "required",
+            Self::Value => "value",
+            Self::Invariant => "invariant",
+            Self::CodeInvalid => "code-invalid",
+            Self::Extension => "extension",
+            Self::NotFound => "not-found",
+            Self::BusinessRule => "business-rule",
+        }
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 /// Something found in a resource; an entry of an OperationOutcome.
@@ -53,6 +76,15 @@ pub struct Issue {
     pub profile: Option<String>,
 }
 
+impl Issue {
+    /// What asks for it beside R4: the invariant's key, the profile.
+    pub fn source(&self) -> Option<String> {
+        let source = [self.constraint.as_deref(), self.profile.as_deref()];
+        let source: Vec<&str> = source.into_iter().flatten().collect();
+        (!source.is_empty()).then(|| source.join(" of "))
+    }
+}
+
 /// The issues as an OperationOutcome.
 pub fn outcome(issues: &[Issue]) -> serde_json::Value {
     let entry = |issue: &Issue| {
@@ -62,10 +94,8 @@ pub fn outcome(issues: &[Issue]) -> serde_json::Value {
             "details": { "text": issue.text },
             "expression": [issue.expression],
         });
-        let origin = [issue.constraint.as_deref(), issue.profile.as_deref()];
-        let origin: Vec<&str> = origin.into_iter().flatten().collect();
-        if !origin.is_empty() {
-            entry["diagnostics"] = origin.join(" of ").into();
+        if let Some(source) = issue.source() {
+            entry["diagnostics"] = source.into();
         }
         entry
     };

@@ -128,3 +128,15 @@ fn a_reference_in_a_bundle_leads_to_what_its_profile_asks_for() {
     let device = errors(&bundle(json!({ "resourceType": "Device" })));
     assert_eq!(device[0].expression, "Bundle.entry[0].resource.subject");
 }
+
+#[test]
+fn an_entry_that_is_in_a_bundle_twice_is_found() {
+    let entry = |n: u8| {
+        let url = format!("urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e{n}");
+        json!({ "fullUrl": url, "resource": { "resourceType": "Basic", "code": { "text": "x" } } })
+    };
+    let bundle = |entries: [Value; 2]| json!({ "resourceType": "Bundle", "type": "collection", "entry": entries });
+    assert_eq!(errors(&bundle([entry(0), entry(1)])), []);
+    let found = errors(&bundle([entry(0), entry(0)]));
+    assert!(found.iter().any(|error| error.constraint.as_deref() == Some("bdl-7")), "{found:#?}");
+}

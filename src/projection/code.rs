@@ -5,8 +5,8 @@ use crate::fhir::Element;
 use crate::fhir::datatype::{LOINC, coded, coding};
 use crate::registry::{Category, Kind, LoincCoding, Signal};
 
-/// The newest US Core the resources claim: key of the rows' `profile` table.
-pub(crate) const US_CORE: &str = "us-core-6.1.0";
+/// Keys of the profiles of US Core's releases in a row's `profile` table start with it.
+const US_CORE: &str = "us-core-";
 /// Key of a row's own profile in its `profile` table.
 const OWN: &str = "afferent";
 
@@ -34,9 +34,10 @@ pub(crate) fn low_quality() -> Element {
     coded(&code_system("quality"), "low-quality", Some("Low signal quality"))
 }
 
-/// The profile an Observation claims: US Core's where there is one, else ours.
+/// The profile an Observation claims: that of the newest US Core the row has one of, else ours.
 pub(crate) fn profile(row: &Signal) -> String {
-    if let Some(url) = row.profile.get(US_CORE).or_else(|| row.profile.get(OWN)) {
+    let releases = row.profile.iter().filter_map(|(target, url)| Some((release(target.strip_prefix(US_CORE)?), url)));
+    if let Some(url) = releases.max().map(|(_, url)| url).or_else(|| row.profile.get(OWN)) {
         return url.clone();
     }
     structure_definition(match row.kind {
@@ -45,4 +46,26 @@ pub(crate) fn profile(row: &Signal) -> String {
         Kind::Classification => "biosignal-classification",
         Kind::Quantity | Kind::Panel => "biosignal-observation",
     })
+}
+
+/// The numbers of a version, for the order of releases.
+fn release(version: &str) -> Vec<u32> {
+    version.split('.').map(|number| number.parse().unwrap_or_default()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Registry;
+
+    #[test]
+    fn another_release_of_us_core_is_a_column_of_the_registry() {
+        let mut registry = Registry::builtin().unwrap();
+        let row = registry.signals.values_mut().find(|row| row.code.as_str() == "heart-rate").unwrap();
+        assert!(profile(row).ends_with("/us-core-heart-rate"));
+        for version in ["9.0.0", "10.0.0", "7.0.0"] {
+            row.profile.insert(format!("us-core-{version}"), format!("http://hl7.org/x|{version}"));
+        }
+        assert_eq!(profile(row), "http://hl7.org/x|10.0.0");
+    }
 }

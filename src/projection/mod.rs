@@ -30,6 +30,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use code::profile;
 pub use coincident::coincident_timestamp;
 pub use device::{Sensor, algorithm_id, sensor, sensor_id};
 pub use encounter::{encounter, encounter_id};

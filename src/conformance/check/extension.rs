@@ -24,7 +24,7 @@ impl<'a> Run<'_, 'a> {
                 self.found(
                     issues,
                     Severity::Error,
-                    Code::Extension,
+                    Code::NotFound,
                     node,
                     &format!("the extension is not known: {url}"),
                 );

@@ -40,12 +40,12 @@ impl Run<'_, '_> {
         let refers = kind == "canonical" && within != Some("Extension");
         if !refers && EXAMPLES.iter().any(|example| text.starts_with(example)) {
             let text = "an address of an example domain is not allowed";
-            return self.found(issues, Severity::Error, Code::Value, id, text);
+            return self.found(issues, Severity::Error, Code::BusinessRule, id, text);
         }
         let known_space = text.starts_with(HL7);
         if kind != "canonical" && known_space && !self.known(text) {
             let text = "an address of HL7's that is not known";
-            self.found(issues, Severity::Error, Code::Value, id, text);
+            self.found(issues, Severity::Error, Code::NotFound, id, text);
         }
     }
 
