@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Compares verdicts: compare.py OFFICIAL.json OURS.ndjson; exit status 1 when fewer than 99.5 of 100 agree.
+"""Compares verdicts: compare.py OFFICIAL.json OURS.ndjson [MS SECONDS]; exit status 1 when fewer than 99.5 of 100 agree.
 
 Both are about the same files, whose folder names the group; a verdict is whether there is an error. Prints a table and
-each disagreement with what the one that found an error said.
+each disagreement with what the one that found an error said; with the milliseconds that the official validator says it takes for
+one, and the CPU seconds of ours for all, how they compare.
 """
 import collections
 import json
@@ -42,6 +43,9 @@ def main():
         print(f"only we: {name}: {issue['expression']}: {issue['text'][:160]}")
     for (_, name), issue in only_they:
         print(f"only they: {name}: {issue['path']}: {issue['id']}: {issue['text'][:160]}")
+    if len(sys.argv) > 4 and ours:
+        they, we = float(sys.argv[3]), float(sys.argv[4]) * 1e6 / len(ours)
+        print(f"in this run: {they:.1f} ms a resource by its own word, ours {we:.0f} us, start and writing included: 1 : {they * 1e3 / max(we, 1):.0f}")
     missing = len(official.keys() ^ ours.keys())
     if missing:
         print(f"{missing} resources were judged by one of them alone")
