@@ -34,7 +34,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
-use crate::{algorithm, console, control, device, ingest, oauth, projection, rest};
+use crate::{algorithm, conformant, console, control, device, ingest, oauth, projection, rest};
 
 /// A server, bound and ready to run.
 pub struct App {
@@ -64,7 +64,10 @@ impl App {
         let registry = Arc::new(Registry::load(config.registry.as_deref()).context("registry")?);
         let problems = problems(&registry);
         anyhow::ensure!(problems.is_empty(), "registry: {}", problems.join("; "));
+        let conformance = projection::served(&registry).context("ig")?;
+        let validator = Arc::new(conformant::of(&conformance, config.tables.as_deref()).context("tables")?);
         let store = Store::open(&config.database, Arc::clone(&clock)).await.context("database")?;
+        let store = store.judged_by(Arc::clone(&validator));
         let telemetry = Telemetry::default();
         let progress = Arc::new(Progress::new(store.is_shared()));
         let (feeder, feed) = ingest::feed();
@@ -131,13 +134,12 @@ impl App {
             episodes,
             ways,
         };
-        let conformance = projection::served(&registry).context("ig")?;
         let settings = rest::Settings {
             public_url: config.public_url.clone(),
             check_references: config.check_references,
-            tables: config.tables,
+            validate_writes: config.validate_writes,
         };
-        let rest = rest::routers(store.clone(), auth, settings, conformance).context("capability")?;
+        let rest = rest::routers(store.clone(), auth, settings, conformance, validator).context("capability")?;
         let is_https = config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
         let router = Router::new()
             .merge(ingest::router(ingest_state))
@@ -229,9 +231,12 @@ fn operations(store: Store, telemetry: Telemetry, clock: Arc<dyn Clock>) -> Rout
         }
     };
     let metrics = move |State(store): State<Store>| async move {
-        // While the database is away the age stays what it was.
+        // While the database is away these stay what they were.
         if let Ok(oldest) = store.oldest_orphan().await {
             telemetry.orphan_age(oldest.map_or(0, |oldest| clock.now().seconds_since(oldest).max(0.0) as i64));
+        }
+        if let Ok((held, [warnings, errors, critical])) = store.open_counts().await {
+            telemetry.open(held, [("warning", warnings), ("error", errors), ("critical", critical)]);
         }
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         ([(header::CONTENT_TYPE, kind)], telemetry.text()).into_response()

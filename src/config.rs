@@ -32,6 +32,8 @@ pub struct Config {
     pub clock_bound_us: i64,
     /// Whether references to what is not there are refused in what clients write.
     pub check_references: bool,
+    /// Whether what clients write has to be valid.
+    pub validate_writes: bool,
     /// Whether key sets of clients are fetched from private addresses and over http as well.
     pub key_sets_anywhere: bool,
     /// File of policies in Cedar that forbid more than scopes do.
@@ -70,6 +72,8 @@ pub struct Given {
     pub clock_bound_s: Option<u32>,
     /// `check_references`.
     pub check_references: Option<bool>,
+    /// `validate_writes`.
+    pub validate_writes: Option<bool>,
     /// `key_sets_anywhere`.
     pub key_sets_anywhere: Option<bool>,
     /// `policy`.
@@ -143,6 +147,7 @@ impl Given {
             organization: self.organization.or(other.organization),
             clock_bound_s: self.clock_bound_s.or(other.clock_bound_s),
             check_references: self.check_references.or(other.check_references),
+            validate_writes: self.validate_writes.or(other.validate_writes),
             key_sets_anywhere: self.key_sets_anywhere.or(other.key_sets_anywhere),
             policy: self.policy.or(other.policy),
             requests_per_s: self.requests_per_s.or(other.requests_per_s),
@@ -182,6 +187,7 @@ impl Given {
             tenant: TenantId::new("default")?,
             clock_bound_us: i64::from(self.clock_bound_s.unwrap_or(30)) * MICROS,
             check_references: self.check_references.unwrap_or_default(),
+            validate_writes: self.validate_writes.unwrap_or(true),
             key_sets_anywhere: self.key_sets_anywhere.unwrap_or_default(),
             policy: self.policy,
             limits: self

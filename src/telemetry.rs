@@ -14,6 +14,11 @@ struct Reason {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Alert {
+    severity: &'static str,
+}
+
 /// Handle to all counters; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
@@ -30,9 +35,12 @@ pub struct Telemetry {
     created: Counter,
     updated: Counter,
     unchanged: Counter,
+    held: Counter,
     archived_packets: Counter,
     archived_bytes: Counter,
     archive_backlog: Gauge,
+    quarantine: Gauge,
+    alerts: Family<Alert, Gauge>,
 }
 
 impl Default for Telemetry {
@@ -51,6 +59,7 @@ impl Default for Telemetry {
         let created = counter("resources_created", "Resources created");
         let updated = counter("resources_updated", "Resources given a new version");
         let unchanged = counter("resources_unchanged", "Resources written again with the same content");
+        let held = counter("resources_held", "Resources that are not valid and were put into quarantine");
         let archived_packets = counter("archive_packets", "Packets brought into the archive");
         let archived_bytes = counter("archive_bytes", "Bytes of archived blocks");
         let refused = Family::<Reason, Counter>::default();
@@ -62,6 +71,10 @@ impl Default for Telemetry {
         registry.register("packets_pending", "Durable packets not yet processed", pending.clone());
         let archive_backlog = Gauge::default();
         registry.register("archive_packets_waiting", "Durable packets not yet archived", archive_backlog.clone());
+        let quarantine = Gauge::default();
+        registry.register("quarantine_held", "Packets, resources and messages in quarantine", quarantine.clone());
+        let alerts = Family::<Alert, Gauge>::default();
+        registry.register("alerts_open", "Alerts that nobody has acknowledged, by severity", alerts.clone());
         Self {
             registry: Arc::new(registry),
             stored,
@@ -76,9 +89,12 @@ impl Default for Telemetry {
             created,
             updated,
             unchanged,
+            held,
             archived_packets,
             archived_bytes,
             archive_backlog,
+            quarantine,
+            alerts,
         }
     }
 }
@@ -122,10 +138,11 @@ impl Telemetry {
     }
 
     /// Resources written.
-    pub fn upserted(&self, created: usize, updated: usize, unchanged: usize) {
+    pub fn upserted(&self, created: usize, updated: usize, unchanged: usize, held: usize) {
         self.created.inc_by(created as u64);
         self.updated.inc_by(updated as u64);
         self.unchanged.inc_by(unchanged as u64);
+        self.held.inc_by(held as u64);
     }
 
     /// A block brought into the archive.
@@ -137,6 +154,14 @@ impl Telemetry {
     /// Packets waiting for the archive.
     pub fn archive_backlog(&self, count: usize) {
         self.archive_backlog.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// How much is in quarantine, and how many alerts of each severity are open.
+    pub fn open(&self, held: i64, alerts: [(&'static str, i64); 3]) {
+        self.quarantine.set(held);
+        for (severity, count) in alerts {
+            self.alerts.get_or_create(&Alert { severity }).set(count);
+        }
     }
 
     /// The Prometheus text.

@@ -17,8 +17,8 @@ pub use given::{Given, Settings};
 use mail::Mailer;
 
 use crate::outward::{self, Reach};
-use crate::store::{ChannelKind, DispatchState, Sending, Store, StoreError};
-use crate::time::{Clock, MICROS};
+use crate::store::{ChannelKind, DispatchState, Secret, Sending, Store, StoreError};
+use crate::time::{Clock, Instant, MICROS};
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(1);
@@ -42,6 +42,9 @@ pub enum Unusable {
     /// Not an e-mail address.
     #[error("must be an e-mail address")]
     Address,
+    /// Nothing a message can be signed with.
+    #[error("must be a webhook's: whsec_ and 24 to 64 bytes in base64")]
+    Secret,
     /// No mail can be sent.
     #[error("this server sends no mail: it has no alerts.smtp and alerts.from")]
     NoMail,
@@ -77,12 +80,21 @@ impl Ways {
         }
     }
 
+    /// Whether messages can be signed with a secret.
+    ///
+    /// # Errors
+    /// [`Unusable::Secret`].
+    pub fn check_secret(&self, kind: ChannelKind, secret: &Secret) -> Result<(), Unusable> {
+        let usable = kind == ChannelKind::Webhook && webhook::key(secret).is_some();
+        if usable { Ok(()) } else { Err(Unusable::Secret) }
+    }
+
     /// Sends one; what was wrong where it could not be, without the address.
-    async fn send(&self, sending: &Sending) -> Result<(), String> {
+    async fn send(&self, sending: &Sending, now: Instant) -> Result<(), String> {
         match &sending.to {
             Some((ChannelKind::Webhook, address)) => {
                 let url = outward::url(address, self.reach).ok_or_else(|| Unusable::Url.to_string())?;
-                webhook::send(&self.client, url, sending).await
+                webhook::send(&self.client, url, sending, now).await
             }
             Some((ChannelKind::Email, address)) => {
                 let mailer = self.mailer.as_ref().ok_or_else(|| Unusable::NoMail.to_string())?;
@@ -140,7 +152,7 @@ impl Sender {
     /// The store failed; what was sent and not written down is sent again.
     pub async fn round(&self) -> Result<usize, StoreError> {
         let taken = self.store.take_alerts(self.clock.now().plus(LEASE_US), AT_ONCE).await?;
-        let results = join_all(taken.iter().map(|sending| self.ways.send(sending))).await;
+        let results = join_all(taken.iter().map(|sending| self.ways.send(sending, self.clock.now()))).await;
         for (sending, result) in taken.iter().zip(&results) {
             let problem = result.as_ref().err().map(String::as_str);
             let state = match problem {

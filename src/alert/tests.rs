@@ -14,7 +14,6 @@ use super::*;
 use crate::id::ChannelId;
 use crate::store::fixture::{database, tenant};
 use crate::store::{AlertKind, AlertState, Channel, NewAlert, Severity};
-use crate::time::Instant;
 
 /// A clock that is set.
 #[derive(Default)]
@@ -54,7 +53,8 @@ impl Bench {
     }
 
     async fn channel(&self, id: &str, kind: ChannelKind, address: String, least: Severity) {
-        let channel = Channel { id: ChannelId::new(id).unwrap(), kind, address, least };
+        let secret = (id == "ops").then(|| Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()));
+        let channel = Channel { id: ChannelId::new(id).unwrap(), kind, address, least, secret };
         self.store.put_channel(&tenant("a"), &channel).await.unwrap();
     }
 

@@ -1,15 +1,27 @@
-//! An alert as a POST. <https://www.standardwebhooks.com> has the header by which a receiver knows a repetition.
+//! An alert as a POST, by <https://www.standardwebhooks.com>: with an id by which a receiver knows a repetition, and, where the
+//! channel has a secret, signed with it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Url};
-use serde_json::{Value, json};
+use ring::hmac;
+use serde_json::json;
 
-use crate::store::Sending;
+use crate::store::{Secret, Sending};
+use crate::time::{Instant, MICROS};
 
 /// Sends one; anything but a success is a failure.
-pub(super) async fn send(client: &Client, url: Url, sending: &Sending) -> Result<(), String> {
-    let request = client.post(url).header("webhook-id", id(sending)).json(&body(sending));
+pub(super) async fn send(client: &Client, url: Url, sending: &Sending, now: Instant) -> Result<(), String> {
+    let (id, at, body) = (id(sending), now.0.div_euclid(MICROS), body(sending));
+    let mut request = client.post(url).header(CONTENT_TYPE, "application/json");
+    request = request.header("webhook-id", &id).header("webhook-timestamp", at);
+    if let Some(secret) = &sending.secret {
+        let key = key(secret).ok_or("the secret cannot be used")?;
+        request = request.header("webhook-signature", signature(&key, &id, at, &body));
+    }
     // A webhook's URL is often all the secret it has.
-    let response = request.send().await.map_err(|error| describe(error.without_url()))?;
+    let response = request.body(body).send().await.map_err(|error| describe(error.without_url()))?;
     if response.status().is_success() {
         return Ok(());
     }
@@ -21,8 +33,18 @@ pub(super) fn id(sending: &Sending) -> String {
     format!("{}-{}", sending.alert, sending.raising)
 }
 
-fn body(sending: &Sending) -> Value {
-    json!({
+/// The key that a secret is.
+pub(super) fn key(secret: &Secret) -> Option<hmac::Key> {
+    let bytes = STANDARD.decode(secret.expose().strip_prefix("whsec_")?).ok()?;
+    (24..=64).contains(&bytes.len()).then(|| hmac::Key::new(hmac::HMAC_SHA256, &bytes))
+}
+
+fn signature(key: &hmac::Key, id: &str, at: i64, body: &str) -> String {
+    format!("v1,{}", STANDARD.encode(hmac::sign(key, format!("{id}.{at}.{body}").as_bytes())))
+}
+
+fn body(sending: &Sending) -> String {
+    let alert = json!({
         "tenant": sending.tenant,
         "id": sending.alert,
         "kind": sending.kind,
@@ -30,7 +52,8 @@ fn body(sending: &Sending) -> Value {
         "detail": sending.detail,
         "raised": sending.raised.to_rfc3339(),
         "occurrences": sending.occurrences,
-    })
+    });
+    alert.to_string()
 }
 
 /// An error with what it comes from.
@@ -43,4 +66,21 @@ fn describe(error: reqwest::Error) -> String {
         source = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_signed_as_the_standard_says() {
+        // The example of its specification.
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let key = key(&secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
+        let signed = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
+        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        for bad in ["", "whsec_", "whsec_AAAA", "whsec_!", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+            assert!(super::key(&secret(bad)).is_none(), "{bad}");
+        }
+    }
 }

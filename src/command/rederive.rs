@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::app::problems;
 use crate::config::Config;
+use crate::conformant;
 use crate::id::{DeviceKey, EpisodeId, TenantId};
 use crate::pipeline::{Comparison, Rederivation};
 use crate::registry::Registry;
@@ -56,7 +57,9 @@ impl Args {
         let tenant = TenantId::new(self.tenant.as_str()).context("--tenant")?;
         let device = self.device.as_deref().map(DeviceKey::new).transpose().context("--device")?;
         let episode = self.episode.as_deref().map(EpisodeId::new).transpose().context("--episode")?;
+        let validator = conformant::validator(&registry, config.tables.as_deref()).context("tables")?;
         let store = Store::open(&config.database, Arc::new(SystemClock)).await.context("database")?;
+        let store = store.judged_by(Arc::new(validator));
         let mut devices = Vec::from_iter(device);
         if let Some(episode) = episode.as_ref().filter(|_| devices.is_empty()) {
             devices = store.devices_of(&tenant, episode).await?;
@@ -95,18 +98,20 @@ fn algorithm(registry: &Registry, named: &str) -> anyhow::Result<String> {
 }
 
 fn print(stream: &str, comparison: &Comparison, written: bool) {
-    let Comparison { same, changed, new, unreadable } = comparison;
+    let Comparison { same, changed, new, invalid, unreadable } = comparison;
     let (change, create) = if written { ("changed", "are new") } else { ("would change", "would be new") };
     println!("{stream}: {same} the same, {} {change}, {} {create}", changed.len(), new.len());
     changed.iter().for_each(|reference| println!("  {change}: {reference}"));
     new.iter().for_each(|reference| println!("  {create}: {reference}"));
+    invalid.iter().for_each(|reference| println!("  not valid, held back: {reference}"));
     unreadable.iter().for_each(|number| println!("  cannot be read: packet {number}"));
 }
 
 fn json(found: &[(String, Comparison)], written: bool) -> serde_json::Value {
     let one = |(stream, c): &(String, Comparison)| {
         json!({
-            "stream": stream, "same": c.same, "changed": c.changed, "new": c.new, "unreadable": c.unreadable,
+            "stream": stream, "same": c.same, "changed": c.changed, "new": c.new, "invalid": c.invalid,
+            "unreadable": c.unreadable,
         })
     };
     json!({"written": written, "streams": found.iter().map(one).collect::<Vec<_>>()})

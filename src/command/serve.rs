@@ -47,6 +47,9 @@ pub(super) struct Settings {
     /// Refuse references to what is not there in what FHIR clients write
     #[arg(long, env = "AFFERENT_CHECK_REFERENCES", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     check_references: Option<bool>,
+    /// Refuse what FHIR clients write if it is not valid by R4 and the profiles it claims [default: true]
+    #[arg(long, env = "AFFERENT_VALIDATE_WRITES", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    validate_writes: Option<bool>,
     /// Fetch key sets of clients from private addresses and over http as well
     #[arg(long, env = "AFFERENT_KEY_SETS_ANYWHERE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     key_sets_anywhere: Option<bool>,
@@ -56,7 +59,7 @@ pub(super) struct Settings {
     /// Requests a second with one developer key or of one client [default: 5000]
     #[arg(long, env = "AFFERENT_REQUESTS_PER_S", value_name = "N")]
     requests_per_s: Option<u32>,
-    /// Tables of profiles that $validate judges by, as `afferent ig` writes them [default: those built in]
+    /// Tables of profiles that resources are judged by, as `afferent ig` writes them [default: those built in]
     #[arg(long, env = "AFFERENT_TABLES", value_name = "FILE")]
     tables: Option<PathBuf>,
     /// Pipeline threads [default: one a core].
@@ -82,6 +85,7 @@ impl Settings {
             organization: self.organization,
             clock_bound_s: self.clock_bound_s,
             check_references: self.check_references,
+            validate_writes: self.validate_writes,
             key_sets_anywhere: self.key_sets_anywhere,
             policy: self.policy,
             requests_per_s: self.requests_per_s,

@@ -79,6 +79,28 @@ mod tests {
         assert!(tables.profiles.contains_key("https://afferent.dev/fhir/StructureDefinition/heart-rate-variability"));
     }
 
+    /// tests/validator/run judges the same with the official validator.
+    #[test]
+    fn every_type_of_the_api_has_an_example_that_is_valid() {
+        let registry = Registry::builtin().unwrap();
+        let own = projection::served(&registry).unwrap();
+        let mut all: Vec<(String, Vec<u8>)> = own.iter().map(|one| (one.kind.clone(), one.json.clone())).collect();
+        for example in projection::examples().unwrap() {
+            all.push((example.kind, crate::fhir::json::to_vec(&example.element).unwrap()));
+        }
+        let validator = of(&own, None).unwrap();
+        for (kind, text) in &all {
+            let mut issues = validator.validate(text, &[]);
+            issues.retain(|issue| issue.severity == Severity::Error);
+            assert_eq!(issues, [], "{kind}");
+        }
+        let capability = crate::capability::Capability::builtin().unwrap();
+        let has = |kind: &str| all.iter().any(|(known, _)| known == kind);
+        let without: Vec<&str> =
+            capability.resources().map(|row| row.resource.as_str()).filter(|kind| !has(kind)).collect();
+        assert_eq!(without, ["SearchParameter"], "of those this server has none so far");
+    }
+
     #[test]
     fn a_number_with_a_point_is_a_decimal() {
         let observation = r#"{ "resourceType": "Observation", "status": "final", "code": { "text": "x" },

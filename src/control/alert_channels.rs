@@ -13,7 +13,7 @@ use super::body::{List, PageQuery, check_text, id, invalid, missing, query, read
 use super::{ControlState, authorize, unavailable};
 use crate::id::ChannelId;
 use crate::problem::Problem;
-use crate::store::{Channel, ChannelKind, Page, Severity};
+use crate::store::{Channel, ChannelKind, Page, Secret, Severity};
 
 /// A channel, as it is sent.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -27,6 +27,10 @@ pub(super) struct ChannelRequest {
     #[serde(default = "warning")]
     #[schema(default = "warning")]
     severity: Severity,
+    /// What a webhook's messages are signed with: `whsec_` and 24 to 64 bytes in base64. It is not shown again.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    secret: Option<Secret>,
 }
 
 /// A channel.
@@ -38,18 +42,20 @@ pub(super) struct ChannelAnswer {
     address: String,
     /// Alerts below this are not sent.
     severity: Severity,
+    /// Whether its messages are signed.
+    is_signed: bool,
 }
 
 impl From<Channel> for ChannelAnswer {
     fn from(channel: Channel) -> Self {
-        let Channel { id, kind, address, least } = channel;
+        let Channel { id, kind, address, least, secret } = channel;
         let address = match kind {
             ChannelKind::Email => address,
             ChannelKind::Webhook => {
                 address.parse::<reqwest::Url>().map(|url| url.origin().ascii_serialization()).unwrap_or_default()
             }
         };
-        Self { id, kind, address, severity: least }
+        Self { id, kind, address, severity: least, is_signed: secret.is_some() }
     }
 }
 
@@ -77,10 +83,13 @@ pub(super) async fn put_alert_channel(
     if channel.is_log() {
         return Err(invalid("channel", "alerts are always in the log: choose another id"));
     }
-    let ChannelRequest { kind, address, severity } = read(&body)?;
+    let ChannelRequest { kind, address, severity, secret } = read(&body)?;
     check_text("address", &address, 2000)?;
     state.ways.check(kind, &address).map_err(|unusable| invalid("address", unusable))?;
-    let channel = Channel { id: channel, kind, address, least: severity };
+    if let Some(secret) = &secret {
+        state.ways.check_secret(kind, secret).map_err(|unusable| invalid("secret", unusable))?;
+    }
+    let channel = Channel { id: channel, kind, address, least: severity, secret };
     let written = state.store.put_channel(&grant.tenant, &channel).await.map_err(|e| unavailable(&e))?;
     Ok((status(written), Json(ChannelAnswer::from(channel))).into_response())
 }

@@ -198,7 +198,8 @@ async fn a_channel_is_checked_when_it_is_made_and_does_not_show_its_secret() {
     let key = NewKey::for_everything(crate::store::fixture::tenant("a"), true).create(&state.store).await.unwrap();
     let router = router(state);
     let put = |id: &str, kind: &str, address: &str| {
-        let body = serde_json::json!({"kind": kind, "address": address, "severity": "error"});
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let body = serde_json::json!({"kind": kind, "address": address, "severity": "error", "secret": secret});
         let (router, key, path) = (router.clone(), key.clone(), format!("/api/v1/alert-channels/{id}"));
         async move { ask(&router, &key, Method::PUT, &path, body).await }
     };
@@ -215,10 +216,14 @@ async fn a_channel_is_checked_when_it_is_made_and_does_not_show_its_secret() {
     }
     let shown = serde_json::json!({
         "id": "ops", "kind": "webhook", "address": "https://hooks.example.org", "severity": "error",
+        "is_signed": true,
     });
     let url = "https://hooks.example.org/services/T0/secret";
     assert_eq!(put("ops", "webhook", url).await, (201, shown.clone()));
     assert_eq!(put("ops", "webhook", url).await, (200, shown.clone()));
+    let weak = serde_json::json!({"kind": "webhook", "address": url, "secret": "whsec_AAAA"});
+    let (status, problem) = ask(&router, &key, Method::PUT, "/api/v1/alert-channels/ops", weak).await;
+    assert_eq!((status, &problem["element"]), (422, &"secret".into()), "{problem}");
     let path = "/api/v1/alert-channels/ops";
     assert_eq!(ask(&router, &key, Method::GET, path, Value::Null).await, (200, shown.clone()));
     let (_, list) = ask(&router, &key, Method::GET, "/api/v1/alert-channels?count=1", Value::Null).await;

@@ -25,12 +25,14 @@ pub struct Issue {
     pub details: String,
     /// The parameter or the FHIRPath of the element at fault.
     pub expression: Option<String>,
+    /// What asks for it: the key of an invariant, a profile.
+    pub diagnostics: Option<String>,
 }
 
 impl Issue {
     /// An error.
     pub fn error(code: &'static str, details: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, details: details.into(), expression: None }
+        Self { severity: Severity::Error, code, details: details.into(), expression: None, diagnostics: None }
     }
 
     /// The same issue, naming the element or parameter it is about.
@@ -53,6 +55,7 @@ pub fn outcome(issues: &[Issue]) -> Element {
             ("severity", text(severity)),
             ("code", text(issue.code)),
             ("details", object([("text", text(issue.details.clone()))])),
+            ("diagnostics", issue.diagnostics.clone().and_then(text)),
             ("expression", issue.expression.clone().and_then(|e| texts([e]))),
         ])
     });

@@ -69,6 +69,20 @@ pub fn write(out: &mut Vec<u8>, kind: &str, id: &str, version: i64, last_updated
     out.extend_from_slice(tail);
 }
 
+/// A resource made of its type, its id and its stored tail, without what the store decides.
+pub fn without_version(kind: &str, id: &str, tail: &[u8]) -> Vec<u8> {
+    let mut out = format!(r#"{{"resourceType":"{kind}","id":"{id}""#).into_bytes();
+    match tail {
+        [b',', rest @ ..] => {
+            out.extend_from_slice(br#","meta":{"#);
+            out.extend_from_slice(rest);
+        }
+        // There is nothing else in its meta.
+        tail => out.extend_from_slice(tail.get(1..).unwrap_or_default()),
+    }
+    out
+}
+
 fn head(kind: &str, id: &str, version: &str, last_updated: &str) -> String {
     format!(r#"{{"resourceType":"{kind}","id":"{id}","meta":{{"versionId":"{version}","lastUpdated":"{last_updated}""#)
 }
@@ -92,6 +106,10 @@ mod tests {
             write(&mut whole, "Device", "d1", 3, "2026-01-01T00:00:00.000Z", &tail);
             let parsed = json::parse(&whole).unwrap();
             assert_eq!(read::string(&parsed, "meta.versionId"), Some("3"));
+            let plain = json::parse(&without_version("Device", "d1", &tail)).unwrap();
+            assert_eq!(read::string(&plain, "id"), Some("d1"));
+            assert_eq!(read::string(&plain, "meta.profile"), read::string(&parsed, "meta.profile"));
+            assert_eq!(read::string(&plain, "meta.versionId"), None);
             assert_eq!(read::string(&parsed, "status"), Some("active"));
         }
     }

@@ -103,8 +103,8 @@ impl Committer {
 /// Stores: the workers' states have moved on, so nothing of this may be dropped.
 async fn store(parts: &Parts, commits: &[Commit]) {
     let done = insist("commit failed", || parts.store.commit(commits, parts)).await;
-    let Upserted { created, updated, unchanged } = done.upserted;
-    parts.telemetry.upserted(created, updated, unchanged);
+    let Upserted { created, updated, unchanged, held } = done.upserted;
+    parts.telemetry.upserted(created, updated, unchanged, held);
     if done.refused > 0 {
         tracing::info!(commits = done.refused, "streams are another process's now");
     }

@@ -7,12 +7,12 @@ use super::claim::claims;
 use super::later::draw_strip;
 use super::worker::clock_of;
 use crate::algorithm::PacketSeen;
-use crate::id::{EpisodeId, TenantId};
+use crate::id::EpisodeId;
 use crate::packet::RawPacket;
 use crate::projection::{self, Batch, Organization, Prompt};
 use crate::registry::Registry;
 use crate::resource::Resource;
-use crate::store::{Change, Claim, Store, StoreError, StreamId};
+use crate::store::{Change, Claim, PacketRange, Store, StoreError, StreamId};
 
 /// Packets in one read.
 const PAGE: i64 = 512;
@@ -45,15 +45,10 @@ pub struct Comparison {
     pub changed: Vec<String>,
     /// References of those that were not stored.
     pub new: Vec<String>,
+    /// References of those that are not valid: they were held back.
+    pub invalid: Vec<String>,
     /// Numbers of packets that cannot be read.
     pub unreadable: Vec<u64>,
-}
-
-impl Comparison {
-    /// How many resources came out otherwise.
-    fn differing(&self) -> usize {
-        self.changed.len() + self.new.len()
-    }
 }
 
 impl Rederivation {
@@ -84,17 +79,20 @@ impl Rederivation {
                     Err(_) => comparison.unreadable.push(entry.sequence),
                 }
             }
-            self.compare(&key.tenant, batches, &mut comparison).await?;
+            self.compare(stream, batches, &mut comparison).await?;
         }
         if track.is_over() {
-            self.compare(&key.tenant, track.open(&self.registry), &mut comparison).await?;
+            self.compare(stream, track.open(&self.registry), &mut comparison).await?;
+        }
+        if self.write && self.episode.is_none() && self.algorithm.is_none() {
+            self.store.packets_read(stream, &comparison.unreadable).await?;
         }
         Ok(comparison)
     }
 
     async fn compare(
         &self,
-        tenant: &TenantId,
+        stream: StreamId,
         batches: Vec<Batch>,
         comparison: &mut Comparison,
     ) -> Result<(), StoreError> {
@@ -106,9 +104,9 @@ impl Rederivation {
             if !is_meant || batch.measured.is_empty() {
                 continue;
             }
+            let tenant = &batch.origin.tenant;
             let (resources, claims) = self.resources(&batch);
             let all = [resources.clone(), self.store.weigh(tenant, claims.clone()).await?].concat();
-            let before = comparison.differing();
             for (resource, change) in all.iter().zip(self.store.compare(tenant, &all).await?) {
                 match change {
                     Change::None => comparison.same += 1,
@@ -116,8 +114,10 @@ impl Rederivation {
                     Change::Create => comparison.new.push(resource.reference()),
                 }
             }
-            if self.write && comparison.differing() > before {
-                self.store.put_claims(tenant, resources, claims).await?;
+            // Also what is the same: of that nothing is in quarantine any more.
+            if self.write {
+                let packets = PacketRange { stream, first: batch.packets.first, last: batch.packets.last };
+                comparison.invalid.extend(self.store.put_claims(tenant, resources, claims, packets).await?);
             }
         }
         Ok(())

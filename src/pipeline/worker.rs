@@ -438,6 +438,7 @@ impl Worker {
             resources: Vec::new(),
             contributions: batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect(),
             claims: Vec::new(),
+            packets: span(&batches),
             episodes: batches.iter().filter_map(|batch| batch.origin.episode.clone()).collect(),
             statement,
             event,
@@ -533,6 +534,12 @@ impl Worker {
 /// The rows are at fault, which a check at the start excludes, and not a packet.
 fn has_no_form(error: &ProjectionError) {
     tracing::error!(error = error as &dyn std::error::Error, "batch has no FHIR form");
+}
+
+/// The first and the last of the packets behind batches.
+fn span(batches: &[Batch]) -> Option<(u64, u64)> {
+    let first = batches.iter().map(|batch| batch.packets.first).min()?;
+    Some((first, batches.iter().map(|batch| batch.packets.last).max()?))
 }
 
 /// What is known of a device's clock, or nothing yet.

@@ -6,8 +6,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::respond;
 use crate::auth::Denied;
+use crate::conformant;
 use crate::fhir::content::Invalid;
-use crate::fhir::outcome::{Issue, outcome_json};
+use crate::fhir::outcome::{Issue, Severity, outcome_json};
 use crate::store::StoreError;
 
 /// When to ask again while the database is away.
@@ -75,6 +76,9 @@ pub enum Error {
     /// A patch does not fit the resource.
     #[error("the patch cannot be applied: {0}")]
     Unprocessable(String),
+    /// What was sent is not valid.
+    #[error("the resource is not valid")]
+    NotValid(Vec<conformant::Issue>),
     /// It was deleted.
     #[error("{0} was deleted")]
     Gone(String),
@@ -149,7 +153,7 @@ impl Error {
             Self::At { error, .. } => error.status(),
             Self::Store(StoreError::Busy) | Self::Denied(Denied::Limited) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(error) if error.is_contention() => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unprocessable(_) | Self::NotValid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Gone(_) => StatusCode::GONE,
             Self::Precondition(_) | Self::Several(_) => StatusCode::PRECONDITION_FAILED,
             // The same request may be answered a little later.
@@ -183,6 +187,9 @@ impl Error {
                 issue.at(expression)
             };
             return error.issues().into_iter().map(put).collect();
+        }
+        if let Self::NotValid(found) = self {
+            return found.iter().map(said).collect();
         }
         let code = match self {
             Self::Store(StoreError::Busy) | Self::Denied(Denied::Limited) => "throttled",
@@ -226,6 +233,17 @@ impl Error {
             _ => issue,
         }]
     }
+}
+
+/// An issue of a validation.
+fn said(found: &conformant::Issue) -> Issue {
+    let severity = match found.severity {
+        conformant::Severity::Error => Severity::Error,
+        conformant::Severity::Warning => Severity::Warning,
+        conformant::Severity::Information => Severity::Information,
+    };
+    let (code, details, diagnostics) = (found.code.as_str(), found.text.clone(), found.source());
+    Issue { severity, code, details, expression: Some(found.expression.clone()), diagnostics }
 }
 
 impl IntoResponse for Error {

@@ -18,6 +18,7 @@ use crate::auth::Auth;
 use crate::capability::{
     Capability, CapabilityError, Conformance, Interaction, Level, ParameterType, ResourceRow, Source,
 };
+use crate::conformant::Validator;
 use crate::fhir::json::WriteError;
 use crate::store::Store;
 
@@ -41,9 +42,6 @@ pub enum StartError {
     /// The CapabilityStatement cannot be written.
     #[error("CapabilityStatement cannot be written")]
     Statement(#[from] WriteError),
-    /// There is no validator.
-    #[error("validator")]
-    Validator(#[from] crate::conformant::Error),
 }
 
 /// The API of one tenant at `/fhir/R4` and of any at `/t/{tenant}/fhir/R4`, and our definitions at their canonical URLs.
@@ -55,8 +53,9 @@ pub fn routers(
     auth: Auth,
     settings: Settings,
     definitions: Vec<Conformance>,
+    validator: Arc<Validator>,
 ) -> Result<Router, StartError> {
-    let state = RestState::new(store, auth, settings, definitions)?;
+    let state = RestState::new(store, auth, settings, definitions, validator)?;
     let mut all = canonical_router(state.clone());
     for base in ["/fhir/R4", "/t/{tenant}/fhir/R4"] {
         // Nesting leaves the base with a slash to whoever mounts.

@@ -1,6 +1,5 @@
 //! What the handlers share.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
@@ -14,7 +13,7 @@ use super::router::StartError;
 use super::template::Template;
 use crate::auth::Auth;
 use crate::capability::{Capability, Conformance, ResourceRow};
-use crate::conformant::{self, Validator};
+use crate::conformant::Validator;
 use crate::store::Store;
 
 /// How the API is to behave.
@@ -24,8 +23,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Whether references to resources of this server that are not there are refused in what clients write.
     pub check_references: bool,
-    /// A file of tables of profiles, as `afferent ig` writes them; those built in where not given.
-    pub tables: Option<PathBuf>,
+    /// Whether what clients write has to be valid.
+    pub validate_writes: bool,
 }
 
 /// What every interaction needs; cheap to clone.
@@ -41,6 +40,8 @@ pub struct RestState {
     pub(super) public_url: Option<Arc<str>>,
     /// Whether references must lead somewhere.
     pub(super) check_references: bool,
+    /// Whether what clients write must be valid.
+    pub(super) validate_writes: bool,
     /// Judges resources by R4, the packages' profiles and ours.
     pub(super) validator: Arc<Validator>,
     /// Everything that is routed, for the entries of a batch.
@@ -51,16 +52,16 @@ impl RestState {
     /// Serves `store` and `definitions` to whoever `auth` lets in.
     ///
     /// # Errors
-    /// The CapabilityStatement cannot be written, or tables of profiles cannot be read.
+    /// The CapabilityStatement cannot be written.
     pub fn new(
         store: Store,
         auth: Auth,
         settings: Settings,
         definitions: Vec<Conformance>,
+        validator: Arc<Validator>,
     ) -> Result<Self, StartError> {
         let capability = Arc::clone(store.capability());
         let statement = Arc::new(capabilities::template(&capability)?);
-        let validator = Arc::new(conformant::of(&definitions, settings.tables.as_deref())?);
         let definitions = Arc::new(Definitions::new(definitions));
         Ok(Self {
             store,
@@ -71,6 +72,7 @@ impl RestState {
             document: Arc::default(),
             public_url: settings.public_url.map(Into::into),
             check_references: settings.check_references,
+            validate_writes: settings.validate_writes,
             validator,
             routes: Arc::default(),
         })

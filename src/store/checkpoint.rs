@@ -7,10 +7,12 @@ use sqlx::{Any, Row, Transaction};
 use super::claim::{self, Claim};
 use super::clock::{self, KnownClock};
 use super::contribution::{self, Contribution};
+use super::held::PacketRange;
 use super::journal::StreamId;
+use super::judge::Cause;
 use super::lease::Lease;
 use super::program::fire;
-use super::resource::{Upserted, upsert};
+use super::resource::{Stored, Upserted, upsert};
 use super::sql::{Sql, Value};
 use super::statement::{self, Statement};
 use super::{Store, StoreError};
@@ -48,6 +50,8 @@ pub struct Commit {
     pub contributions: Vec<Contribution>,
     /// What other sources may have measured as well.
     pub claims: Vec<Claim>,
+    /// The first and the last packet it came of.
+    pub packets: Option<(u64, u64)>,
     /// The episodes its measurements are of.
     pub episodes: BTreeSet<EpisodeId>,
     /// What the stream says about its device, if that is new.
@@ -75,6 +79,7 @@ impl Commit {
             resources: Vec::new(),
             contributions: Vec::new(),
             claims: Vec::new(),
+            packets: self.packets,
             episodes: self.episodes.clone(),
             statement: None,
             event: self.event,
@@ -137,6 +142,7 @@ impl Store {
         let now = self.clock.now();
         let mut done = Committed::default();
         let held = self.hold(&mut tx, commits.iter().map(|commit| commit.lease)).await?;
+        let cause = Cause::of(&mut tx, None).await?;
         for commit in commits {
             if !held.contains(&commit.lease) || !is_current(&mut tx, commit).await? {
                 done.refused += 1;
@@ -153,10 +159,13 @@ impl Store {
                 let all = statement::keep(&mut tx, self.dialect, &commit.tenant, statement).await?;
                 resources.push(joint.device(&commit.tenant, statement, &all));
             }
-            let upserted = upsert(&mut tx, self, &commit.tenant, resources, now).await?;
+            let range = |(first, last)| PacketRange { stream: commit.lease.stream, first, last };
+            let cause = Cause { packets: commit.packets.map(range), ..cause };
+            let Stored { upserted, .. } = upsert(&mut tx, self, &commit.tenant, resources, cause, now).await?;
             done.upserted.created += upserted.created;
             done.upserted.updated += upserted.updated;
             done.upserted.unchanged += upserted.unchanged;
+            done.upserted.held += upserted.held;
             if upserted.created + upserted.updated > 0 {
                 let place = (commit.lease.stream, commit.event, commit.position);
                 fire(&mut tx, &commit.tenant, &commit.episodes, place).await?;

@@ -12,6 +12,8 @@ use sqlx::{Any, Row as _, Transaction};
 
 use super::body::Bodies;
 use super::dialect::Dialect;
+use super::held::PacketRange;
+use super::judge::Cause;
 use super::program::sources_of;
 use super::resource::{derived, upsert, whole};
 use super::retract::retracted;
@@ -120,7 +122,8 @@ impl Store {
         Ok(weighed)
     }
 
-    /// Stores resources, and claims with what follows from them.
+    /// Stores resources that came of packets, and claims with what follows from them. Gives the references of those that were
+    /// held back, as they are not valid.
     ///
     /// # Errors
     /// The database failed; nothing was stored.
@@ -129,11 +132,14 @@ impl Store {
         tenant: &TenantId,
         mut resources: Vec<Resource>,
         claims: Vec<Claim>,
-    ) -> Result<(), StoreError> {
+        packets: PacketRange,
+    ) -> Result<Vec<String>, StoreError> {
         let mut tx = self.begin().await?;
         resources.extend(weighed(&mut tx, self, tenant, claims).await?);
-        upsert(&mut tx, self, tenant, resources, self.clock.now()).await?;
-        Ok(tx.commit().await?)
+        let cause = Cause::of(&mut tx, Some(packets)).await?;
+        let stored = upsert(&mut tx, self, tenant, resources, cause, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(stored.invalid.iter().map(|invalid| invalid.reference().to_owned()).collect())
     }
 }
 

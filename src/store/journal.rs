@@ -400,7 +400,7 @@ async fn set_aside(
     Ok(())
 }
 
-fn stream_key(row: &sqlx::any::AnyRow) -> Result<StreamKey, StoreError> {
+pub(in crate::store) fn stream_key(row: &sqlx::any::AnyRow) -> Result<StreamKey, StoreError> {
     let damaged = |_| StoreError::Damaged { what: "stream" };
     Ok(StreamKey {
         tenant: TenantId::new(row.try_get::<String, _>(0)?).map_err(damaged)?,

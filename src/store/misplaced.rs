@@ -11,6 +11,7 @@ use super::claim;
 use super::contribution::{self, Meeting};
 use super::date::{DateMatch, Prefix, Span as DateSpan};
 use super::journal::{StreamId, StreamKey};
+use super::judge::Cause;
 use super::lease::Lease;
 use super::resource::{Origin, upsert_as_they_are};
 use super::search::{Filter, Search, TermMatch};
@@ -52,7 +53,8 @@ impl Store {
             let present = contribution::present(&mut tx, &key.tenant, &meeting).await?;
             resources.extend(joint.together(&key.tenant, &present));
         }
-        upsert_as_they_are(&mut tx, self, &key.tenant, resources, self.clock.now()).await?;
+        let cause = Cause::of(&mut tx, None).await?;
+        upsert_as_they_are(&mut tx, self, &key.tenant, resources, cause, self.clock.now()).await?;
         forget_checkpoints(&mut tx, lease.stream, from).await?;
         tx.commit().await?;
         Ok(true)

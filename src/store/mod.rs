@@ -26,6 +26,7 @@ mod held;
 mod history;
 mod index;
 mod journal;
+mod judge;
 mod lease;
 mod misplaced;
 mod oauth;
@@ -54,7 +55,7 @@ use sqlx::{Any, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::Semaphore;
 
 pub use alert::{
-    Alert, AlertKind, AlertState, Channel, ChannelKind, Dispatch, DispatchState, NewAlert, Sending, Severity,
+    Alert, AlertKind, AlertState, Channel, ChannelKind, Dispatch, DispatchState, NewAlert, Secret, Sending, Severity,
 };
 pub use archive::{
     Act, ArchiveBlock, ArchiveHead, ArchiveKey, ArchiveTotals, ArchiveWriter, AuditRecord, Deletion, LegalHold, Mark,
@@ -91,6 +92,7 @@ pub use tenant::TenantFacts;
 pub use write::{Condition, Effect, Found, Head, Known, Put, Writing, new_id};
 
 use crate::capability::Capability;
+use crate::conformant::Validator;
 use crate::time::Clock;
 use body::Bodies;
 use dialect::{Dialect, Role};
@@ -106,6 +108,8 @@ pub struct Store {
     capability: Arc<Capability>,
     /// How their tails are written.
     bodies: Bodies,
+    /// What judges resources that are computed.
+    validator: Option<Arc<Validator>>,
     /// What this process is called where several share the database.
     process: Arc<str>,
     /// For each client that may write at the same time, and for each that may wait to.
@@ -140,7 +144,8 @@ impl Store {
         let waiting = Arc::new(Semaphore::new(MOST_WAITING));
         let (bodies, process) = (Bodies::default(), process_name()?);
         bodies.load(&readers).await?;
-        let store = Self { dialect, writer, readers, clock, capability, bodies, process, turns, waiting };
+        let store =
+            Self { dialect, writer, readers, clock, capability, bodies, validator: None, process, turns, waiting };
         store.keep_indexes().await?;
         Ok(store)
     }

@@ -6,6 +6,7 @@ use sqlx::{Any, Row as _, Transaction};
 
 use super::body::Bodies;
 use super::index::{self, Index};
+use super::judge::{self, Cause, Invalid};
 use super::retract;
 use super::sql::{Sql, Value, pieces, rows_at_once};
 use super::table::Table;
@@ -30,6 +31,8 @@ pub struct Upserted {
     pub updated: usize,
     /// Already stored just so: nothing written.
     pub unchanged: usize,
+    /// Not valid: held back.
+    pub held: usize,
 }
 
 /// Who made a resource.
@@ -98,7 +101,8 @@ impl Store {
 
     async fn put_once(&self, tenant: &TenantId, resources: Vec<Resource>) -> Result<Upserted, StoreError> {
         let mut tx = self.begin().await?;
-        let upserted = upsert(&mut tx, self, tenant, resources, self.clock.now()).await?;
+        let cause = Cause::of(&mut tx, None).await?;
+        let Stored { upserted, .. } = upsert(&mut tx, self, tenant, resources, cause, self.clock.now()).await?;
         tx.commit().await?;
         self.tend_bodies();
         Ok(upserted)
@@ -130,33 +134,50 @@ impl Store {
     }
 }
 
+/// What came of resources.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Stored {
+    /// How many were what.
+    pub(in crate::store) upserted: Upserted,
+    /// What was stored before and is not said any more.
+    dropped: Vec<String>,
+    /// What is not stored.
+    pub(in crate::store) invalid: Vec<Invalid>,
+}
+
 /// Stores resources as part of `tx`, and takes back what they say no longer: see [`super::retract`].
 pub(in crate::store) async fn upsert(
     tx: &mut Transaction<'_, Any>,
     store: &Store,
     tenant: &TenantId,
     resources: Vec<Resource>,
+    cause: Cause,
     now: Instant,
-) -> Result<Upserted, StoreError> {
+) -> Result<Stored, StoreError> {
     let written: BTreeSet<String> = resources.iter().map(Resource::reference).collect();
-    let (mut upserted, dropped) = upsert_as_they_are(tx, store, tenant, resources, now).await?;
-    let retracted = retract::retracted(tx, &store.bodies, tenant, dropped, &written).await?;
-    let (more, _) = upsert_as_they_are(tx, store, tenant, retracted, now).await?;
-    upserted.updated += more.updated;
-    Ok(upserted)
+    let mut stored = upsert_as_they_are(tx, store, tenant, resources, cause, now).await?;
+    let retracted =
+        retract::retracted(tx, &store.bodies, tenant, std::mem::take(&mut stored.dropped), &written).await?;
+    stored.upserted.updated += upsert_as_they_are(tx, store, tenant, retracted, cause, now).await?.upserted.updated;
+    Ok(stored)
 }
 
-/// Same tail as stored: nothing happens. Different: one version more, the old one to history.
+/// Same tail as stored: nothing happens. Different: one version more, the old one to history. Not valid: held back.
 pub(in crate::store) async fn upsert_as_they_are(
     tx: &mut Transaction<'_, Any>,
     store: &Store,
     tenant: &TenantId,
     resources: Vec<Resource>,
-    now: Instant,
-) -> Result<(Upserted, Vec<String>), StoreError> {
-    let now = now.0.div_euclid(1000) * 1000; // meta.lastUpdated has milliseconds
+    cause: Cause,
+    moment: Instant,
+) -> Result<Stored, StoreError> {
+    let now = moment.0.div_euclid(1000) * 1000; // meta.lastUpdated has milliseconds
     let mut kinds: BTreeMap<String, Vec<Prepared>> = BTreeMap::new();
+    let mut mended: Vec<String> = Vec::new();
     for resource in resources {
+        if cause.mends {
+            mended.push(resource.reference());
+        }
         let index = Index::of(tenant, store.capability.resource(&resource.kind), &resource.element);
         let targets = match resource.kind.as_str() {
             "Provenance" => {
@@ -168,12 +189,16 @@ pub(in crate::store) async fn upsert_as_they_are(
         let prepared = Prepared { id: resource.id.into(), version: 1, targets, tail, index };
         kinds.entry(resource.kind).or_default().push(prepared);
     }
-    let (mut upserted, mut dropped) = (Upserted::default(), Vec::new());
+    let mut stored = Stored::default();
     for (kind, prepared) in kinds {
         let prepared = last_of_each(prepared);
-        upsert_kind(tx, tenant, store, &kind, prepared, now, (&mut upserted, &mut dropped)).await?;
+        upsert_kind(tx, tenant, store, &kind, prepared, now, &mut stored).await?;
     }
-    Ok((upserted, dropped))
+    stored.upserted.held = stored.invalid.len();
+    judge::hold(tx, tenant, &stored.invalid, cause.packets, moment).await?;
+    mended.retain(|reference| stored.invalid.iter().all(|invalid| invalid.reference() != reference));
+    judge::mend(tx, tenant, &mended, moment).await?;
+    Ok(stored)
 }
 
 /// The last of those with the same id, in the order of the first.
@@ -198,7 +223,7 @@ async fn upsert_kind(
     kind: &str,
     prepared: Vec<Prepared>,
     now: i64,
-    (upserted, dropped): (&mut Upserted, &mut Vec<String>),
+    stored: &mut Stored,
 ) -> Result<(), StoreError> {
     let (table, row) = (Table::of(kind), store.capability.resource(kind));
     let ids: Vec<&str> = prepared.iter().map(|one| one.id.as_str()).collect();
@@ -206,34 +231,39 @@ async fn upsert_kind(
     let mut new = Vec::new();
     let mut terms = Vec::new();
     for one in prepared {
-        match current.get(&one.id) {
+        let current = current.get(&one.id);
+        let before = current.filter(|current| current.origin == Origin::Derived && !current.is_gone());
+        let revised = match before {
+            None => Some(one),
+            Some(before) if before.tail == one.tail => None,
+            Some(before) => revision(tenant, table.kind, row, before, one)?,
+        };
+        let Some(one) = revised else {
+            stored.upserted.unchanged += 1;
+            continue;
+        };
+        if let Some(invalid) = store.judge(table.kind, &one.id, &one.tail) {
+            stored.invalid.push(invalid);
+            continue;
+        }
+        match current {
             None => new.push(one),
             Some(current) if current.is_gone() => {
                 revive(tx, tenant, table.kind, &one.id, now).await?;
                 new.push(Prepared { version: current.version + 1, ..one });
             }
-            // Somebody took the id before it was computed: what was computed counts, theirs is its history.
-            Some(current) if current.origin == Origin::Client => {
-                upserted.updated += 1;
-                replace(tx, tenant, store, table, current, &one, Origin::Derived, now).await?;
-                terms.push((current.row_id, one.index));
-            }
-            Some(current) if current.tail == one.tail => upserted.unchanged += 1,
+            // Where somebody took the id before it was computed, what was computed counts, theirs is its history.
             Some(current) => {
-                let Some(one) = revision(tenant, table.kind, row, current, one)? else {
-                    upserted.unchanged += 1;
-                    continue;
-                };
-                upserted.updated += 1;
-                if !one.targets.is_empty() {
-                    dropped.extend(retract::dropped(&whole(table.kind, &current.tail)?, &one.targets));
+                stored.upserted.updated += 1;
+                if before.is_some() && !one.targets.is_empty() {
+                    stored.dropped.extend(retract::dropped(&whole(table.kind, &current.tail)?, &one.targets));
                 }
                 replace(tx, tenant, store, table, current, &one, Origin::Derived, now).await?;
                 terms.push((current.row_id, one.index));
             }
         }
     }
-    upserted.created += new.len();
+    stored.upserted.created += new.len();
     terms.extend(insert(tx, &store.bodies, tenant, table, &new, Origin::Derived, now).await?);
     index::insert(tx, tenant, table, &terms).await
 }

@@ -56,8 +56,10 @@ fn a_packet_that_cannot_be_read_is_taken_up_again_when_its_row_is_there() {
         found.iter().filter(|observation| own_code(observation) == "grip-strength").count()
     };
     assert_eq!(of_row(), 0, "the pipeline is past them");
+    client.post(&path(&all[0], "/redrive"), &json!({})).expect(200);
     for held in all {
-        let taken = client.post(&path(held, "/redrive"), &json!({})).expect(200).json();
+        // The other packet of the stream could be read with it.
+        let taken = client.get(&path(held, "")).expect(200).json();
         assert_eq!(taken["state"], "redriven", "{taken}");
         client.post(&path(held, "/redrive"), &json!({})).expect(409);
     }
@@ -65,6 +67,62 @@ fn a_packet_that_cannot_be_read_is_taken_up_again_when_its_row_is_there() {
     let alerts = client.get("/api/v1/alerts").expect(200).json();
     assert_eq!(alerts["items"][0]["kind"], "packet-unreadable", "{alerts}");
     assert_eq!((alerts["items"].as_array().unwrap().len(), &alerts["items"][0]["occurrences"]), (1, &json!(2)));
+}
+
+#[test]
+fn a_resource_that_is_not_valid_is_taken_up_again_when_its_row_is_right() {
+    let directory = tempfile::tempdir().unwrap();
+    let row = directory.path().join("signal/grip-strength.toml");
+    std::fs::create_dir(directory.path().join("signal")).unwrap();
+    let profile =
+        "[profile]\n\"us-core-6.1.0\" = \"http://hl7.org/fhir/us/core/StructureDefinition/us-core-heart-rate\"\n";
+    std::fs::write(&row, format!("{ROW}{profile}")).unwrap();
+    let first = Server::with_registry(directory.path());
+    let client = first.client();
+    client.link_device("d1", "p1").expect(201);
+    let rates: Vec<Value> = (1..=5).map(|n| scalar("d1", n, "heart-rate", "/min", 60.0)).collect();
+    let grips: Vec<Value> = (1..=3).map(|n| scalar("d1", n, "grip-strength", "kg", 40.0)).collect();
+    client.ingest(&[rates, grips].concat()).expect(202);
+    client.settle();
+    let count = |client: &crate::support::Client, code: &str| {
+        let found = client.search("Observation?patient=p1&_count=200");
+        found.iter().filter(|observation| own_code(observation) == code).count()
+    };
+    assert_eq!((count(&client, "heart-rate"), count(&client, "grip-strength")), (5, 0));
+    let list = client.get("/api/v1/quarantine?kind=projection&state=held").expect(200).json();
+    let all = list["items"].as_array().unwrap().clone();
+    assert_eq!(all.len(), 3, "{list}");
+    assert_eq!(all[0]["packets"]["stream"], "grip-strength", "{list}");
+    let content = client.get(&path(&all[0], "/content")).expect(200).json();
+    let issue = &content["outcome"]["issue"][0];
+    assert_eq!(
+        (&content["outcome"]["resourceType"], &issue["severity"]),
+        (&json!("OperationOutcome"), &json!("error"))
+    );
+    assert_eq!(content["content"]["resourceType"], "Observation");
+    let refusal = client.post(&path(&all[0], "/redrive"), &json!({})).expect(409).json();
+    assert_eq!(refusal["type"], "urn:afferent:problem:not-redriven", "{refusal}");
+    let alerts = client.get("/api/v1/alerts?state=open").expect(200).json();
+    assert_eq!(
+        (&alerts["items"][0]["kind"], &alerts["items"][0]["occurrences"]),
+        (&json!("resource-invalid"), &json!(3))
+    );
+    let metrics = client.get("/metrics").expect(200).text();
+    for line in
+        ["afferent_resources_held_total 3", "afferent_quarantine_held 3", "afferent_alerts_open{severity=\"error\"} 1"]
+    {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+
+    std::fs::write(&row, ROW).unwrap();
+    let second = first.restart_after_kill();
+    let client = second.client_again(&client);
+    client.settle();
+    assert_eq!(count(&client, "grip-strength"), 0, "the pipeline is past them");
+    client.post(&path(&all[0], "/redrive"), &json!({})).expect(200);
+    assert_eq!((count(&client, "heart-rate"), count(&client, "grip-strength")), (5, 3));
+    let list = client.get("/api/v1/quarantine?state=held").expect(200).json();
+    assert_eq!(list["items"], json!([]), "what came with it is settled too: {list}");
 }
 
 #[test]

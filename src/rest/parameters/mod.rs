@@ -85,7 +85,13 @@ pub(super) fn link(path: &str, used: &[(String, String)], cursor: Option<&str>) 
 /// The report about a parameter that was left out.
 fn ignored(name: &str, why: &str) -> Issue {
     let details = format!("{why}; the parameter was ignored");
-    Issue { severity: Severity::Warning, code: "not-supported", details, expression: Some(name.to_owned()) }
+    Issue {
+        severity: Severity::Warning,
+        code: "not-supported",
+        details,
+        expression: Some(name.to_owned()),
+        diagnostics: None,
+    }
 }
 
 /// The same issues as errors, for a request that asked to be refused.

@@ -29,6 +29,7 @@ use crate::store::fixture::{Standing, observation, provenance, resource, store, 
 
 mod fuzz;
 mod transaction;
+mod validity;
 mod write;
 
 const BASE: &str = "http://example.org/fhir/R4";
@@ -124,7 +125,9 @@ async fn empty_with(settings: Settings) -> Server {
         crate::auth::fetcher(),
         Limits { requests_per_s: u32::MAX },
     );
-    let router = routers(store.clone(), auth, settings, vec![definition, set]).unwrap();
+    let definitions = vec![definition, set];
+    let validator = Arc::new(crate::conformant::of(&definitions, None).unwrap());
+    let router = routers(store.clone(), auth, settings, definitions, validator).unwrap();
     Server { _directory: directory, store, router, key }
 }
 

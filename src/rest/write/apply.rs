@@ -2,7 +2,7 @@
 
 use super::identity::{self, Identity};
 use super::task::{Done, Method, Outcome, Target, Task};
-use super::{Context, provenance, references};
+use super::{Context, provenance, references, validity};
 use crate::fhir::content::Content;
 use crate::fhir::reference;
 use crate::rest::error::Error;
@@ -42,6 +42,11 @@ pub(super) async fn once(
     within_scopes(context, tasks, &identities, &contents)?;
     if context.state.check_references {
         references::check_targets(&mut writing, tasks, &identities, &contents).await?;
+    }
+    for ((task, identity), content) in tasks.iter().zip(&identities).zip(&contents) {
+        if let (Identity::Write { id, .. }, Some(content)) = (identity, content) {
+            validity::check(context, id.as_str(), content, task.place.as_deref())?;
+        }
     }
     let done = write(&mut writing, tasks, identities, contents).await?;
     if let Some(body) = provenance {

@@ -11,6 +11,7 @@ mod provenance;
 mod references;
 mod single;
 mod task;
+mod validity;
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Context;
 use super::task::{Done, Outcome};
+use super::{Context, validity};
 use crate::fhir::content::Content;
 use crate::rest::error::Error;
 use crate::store::{Effect, Put, Writing, new_id};
@@ -34,7 +34,9 @@ pub(super) async fn store(
     }
     content.object_mut().insert("target".to_owned(), Value::Array(targets));
     content.set_source(&context.caller.source());
+    let id = new_id(now)?;
+    validity::check(context, id.as_str(), &content, None).map_err(|error| error.at("X-Provenance"))?;
     let (tail, element) = (content.tail(), content.element());
-    writing.put(vec![Put { kind: "Provenance".to_owned(), id: new_id(now)?, tail, element, head: None }]).await?;
+    writing.put(vec![Put { kind: "Provenance".to_owned(), id, tail, element, head: None }]).await?;
     Ok(())
 }

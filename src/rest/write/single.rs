@@ -75,7 +75,8 @@ async fn answer(context: Context<'_>, done: &Done, wanted: Return) -> Result<Res
 /// What was done, as an OperationOutcome.
 pub(in crate::rest) fn outcome(done: &Done) -> Vec<u8> {
     let details = format!("{}: {}", done.reference().trim_end_matches('/'), done.outcome.words());
-    let issue = Issue { severity: Severity::Information, code: "informational", details, expression: None };
+    let (severity, code) = (Severity::Information, "informational");
+    let issue = Issue { severity, code, details, expression: None, diagnostics: None };
     outcome_json(&[issue])
 }
 

@@ -20,6 +20,29 @@ pub enum ChannelKind {
     Email,
 }
 
+/// A secret that is not shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
 /// A way alerts are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
@@ -31,9 +54,11 @@ pub struct Channel {
     pub address: String,
     /// Alerts below this are not sent.
     pub least: Severity,
+    /// What a webhook's receiver knows us by.
+    pub secret: Option<Secret>,
 }
 
-const COLUMNS: &str = "SELECT id, kind, address, least FROM alert_channel WHERE tenant = ";
+const COLUMNS: &str = "SELECT id, kind, address, least, secret FROM alert_channel WHERE tenant = ";
 
 impl Store {
     /// Makes a way or changes one. What is on its way already goes to where it is now.
@@ -49,15 +74,16 @@ impl Store {
             return Ok(Written::Unchanged);
         }
         sqlx::query(
-            "INSERT INTO alert_channel (tenant, id, kind, address, least) VALUES ($1, $2, $3, $4, $5) \
+            "INSERT INTO alert_channel (tenant, id, kind, address, least, secret) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (tenant, id) DO UPDATE SET kind = excluded.kind, address = excluded.address, \
-             least = excluded.least",
+             least = excluded.least, secret = excluded.secret",
         )
         .bind(tenant.as_str())
         .bind(channel.id.as_str())
         .bind(word(&channel.kind)?)
         .bind(channel.address.as_str())
         .bind(channel.least as i64)
+        .bind(channel.secret.as_ref().map(Secret::expose))
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -111,5 +137,6 @@ fn from_row(row: &AnyRow) -> Result<Channel, StoreError> {
         kind: from_word(row.try_get(1)?, "kind of alert channel")?,
         address: row.try_get(2)?,
         least: Severity::of(row.try_get(3)?)?,
+        secret: row.try_get::<Option<String>, _>(4)?.map(Secret),
     })
 }

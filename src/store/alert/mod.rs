@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
-pub use channel::{Channel, ChannelKind};
+pub use channel::{Channel, ChannelKind, Secret};
 pub use dispatch::{Dispatch, DispatchState, Sending};
 
 use super::program::{from_word, id, word};
@@ -28,6 +28,8 @@ pub enum AlertKind {
     PacketConflict,
     /// No stage can read a packet.
     PacketUnreadable,
+    /// A resource that was computed is not valid.
+    ResourceInvalid,
 }
 
 /// How bad it is.
@@ -152,6 +154,22 @@ impl Store {
         .execute(&self.writer)
         .await?;
         Ok(())
+    }
+
+    /// How much is in quarantine, and how many alerts are open: warnings, errors, critical ones.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn open_counts(&self) -> Result<(i64, [i64; 3]), StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT COUNT(*) FROM quarantine WHERE state = 'held'), \
+             (SELECT COUNT(*) FROM alert WHERE state = 'open' AND severity = 1), \
+             (SELECT COUNT(*) FROM alert WHERE state = 'open' AND severity = 2), \
+             (SELECT COUNT(*) FROM alert WHERE state = 'open' AND severity = 3)",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok((row.try_get(0)?, [row.try_get(1)?, row.try_get(2)?, row.try_get(3)?]))
     }
 
     /// Raises an alert of its own, of what is in no other transaction.

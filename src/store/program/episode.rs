@@ -11,6 +11,7 @@ use crate::program::{BusinessIdentifier, Ended, EnrolmentStatus, Episode, Extern
 use crate::resource::Resource;
 use crate::store::association::{attach, detach};
 use crate::store::device_link::mention;
+use crate::store::judge::Cause;
 use crate::store::resource::upsert;
 use crate::store::{EpisodeDevice, Store, StoreError};
 use crate::time::{Instant, MICROS};
@@ -157,7 +158,8 @@ impl Store {
             .await?;
         let of_encounter = sharing_encounter(tx, tenant, episode).await?;
         let shown = Shown { episode, title: &row.try_get::<String, _>(0)?, of_encounter: &of_encounter };
-        upsert(tx, self, tenant, project(&shown), self.clock.now()).await?;
+        let cause = Cause::of(tx, None).await?;
+        upsert(tx, self, tenant, project(&shown), cause, self.clock.now()).await?;
         Ok(())
     }
 }

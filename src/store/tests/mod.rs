@@ -4,6 +4,7 @@ mod association;
 mod checkpoint;
 mod held;
 mod journal;
+mod judge;
 mod lease;
 mod program;
 mod speed;
@@ -61,6 +62,7 @@ fn commit(lease: Lease, sequence: u64, value: &str) -> Commit {
         resources: vec![observation(&id, "p1", &event.to_fhir(), value)],
         contributions: Vec::new(),
         claims: Vec::new(),
+        packets: None,
         episodes: BTreeSet::new(),
         statement: None,
         event,

@@ -1,68 +1,27 @@
 //! `/api/v1/quarantine`: what was held back, and what is to become of it.
 
+mod redrive;
+mod shown;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{List, Moment, PageQuery, Time, check_text, id, missing, query, read};
+use redrive::take_up;
+use shown::{ContentAnswer, HeldAnswer, answer};
+
+use super::body::{List, Moment, PageQuery, check_text, id, missing, query, read};
 use super::{ControlState, authorize, unavailable};
 use crate::auth::Bearer;
-use crate::id::{DeviceKey, HeldId, StreamName};
+use crate::id::HeldId;
 use crate::pipeline::to_the_end;
 use crate::problem::Problem;
-use crate::store::{Held, HeldKind, HeldState, PacketRange};
-
-/// Something that was held back.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct HeldAnswer {
-    id: HeldId,
-    kind: HeldKind,
-    state: HeldState,
-    /// What it is about.
-    about: String,
-    /// Why it was held back.
-    reason: String,
-    /// SHA-256 of the content, in hex.
-    sha256: String,
-    /// Since when.
-    held: Time,
-    /// The packets it is, or came of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    packets: Option<PacketsAnswer>,
-    /// When it was taken up or discarded.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    settled: Option<Time>,
-    /// Public id of the key or client that did it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    settled_by: Option<String>,
-    /// Why it was discarded.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    discarded_because: Option<String>,
-}
-
-/// Packets of a stream.
-#[derive(Debug, Serialize, ToSchema)]
-struct PacketsAnswer {
-    device: DeviceKey,
-    stream: StreamName,
-    first_sequence: u64,
-    last_sequence: u64,
-}
-
-/// What is held back itself.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ContentAnswer {
-    /// OperationOutcome.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<Value>,
-    /// The packet, resource or Bundle.
-    content: Value,
-}
+use crate::store::{Held, HeldKind, HeldState};
 
 /// Which of them.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -192,8 +151,10 @@ pub(super) async fn redrive_quarantine(
     let id = held.id.clone();
     let (to_settle, by) = (state.clone(), std::sync::Arc::clone(&grant));
     to_the_end(async move {
-        take_up(&to_settle, &held).await?;
-        settle(&to_settle, &by, &held.id, HeldState::Redriven, None).await
+        take_up(&to_settle, &by.tenant, &held).await?;
+        // It may be settled already, by what was stored.
+        let settled = to_settle.store.settle(&by.tenant, &held.id, HeldState::Redriven, &by.key_id, None).await;
+        settled.map_err(|e| unavailable(&e))
     })
     .await?;
     let held = find(&state, &grant, id.as_str()).await?;
@@ -245,60 +206,6 @@ async fn settle(
     if settled.map_err(|e| unavailable(&e))? { Ok(()) } else { Err(settled_already()) }
 }
 
-/// Takes something up again where it was held back.
-async fn take_up(state: &ControlState, held: &Held) -> Result<(), Problem> {
-    let conflict = |detail: &str| Problem::new(StatusCode::CONFLICT, "not-redriven", detail);
-    let (HeldKind::Packet | HeldKind::Projection, Some(packets)) = (held.kind, held.packets) else {
-        return Err(conflict("nothing takes this up again: who sent it is to send it again"));
-    };
-    if held.kind == HeldKind::Packet && !is_in_journal(state, held, packets).await? {
-        return Err(conflict("another packet has its number: it is to be sent again under a free one"));
-    }
-    let compared = state.rederivation.stream(packets.stream).await.map_err(|e| unavailable(&e))?;
-    if held.kind == HeldKind::Packet && compared.unreadable.contains(&packets.first) {
-        return Err(conflict("it still cannot be read"));
-    }
-    Ok(())
-}
-
-/// Whether the packet of its number is this one.
-async fn is_in_journal(state: &ControlState, held: &Held, packets: PacketRange) -> Result<bool, Problem> {
-    let found = async {
-        let until = state.store.last_position().await?;
-        state.store.read_stream(packets.stream, packets.first, until, 1).await
-    };
-    let found = found.await.map_err(|e| unavailable(&e))?;
-    Ok(found.first().is_some_and(|entry| entry.sequence == packets.first && entry.sha256[..] == held.sha256))
-}
-
 fn settled_already() -> Problem {
     Problem::new(StatusCode::CONFLICT, "settled", "it is not held any more: it was taken up or discarded")
-}
-
-async fn answer(state: &ControlState, held: Held) -> Result<HeldAnswer, Problem> {
-    let packets = match held.packets {
-        Some(packets) => {
-            let key = state.store.stream_key(packets.stream).await.map_err(|e| unavailable(&e))?;
-            let (first_sequence, last_sequence) = (packets.first, packets.last);
-            Some(PacketsAnswer { device: key.device, stream: key.name, first_sequence, last_sequence })
-        }
-        None => None,
-    };
-    let (settled, settled_by, discarded_because) = match held.settled {
-        Some(settled) => (Some(Time(settled.at)), Some(settled.by), settled.note),
-        None => (None, None, None),
-    };
-    Ok(HeldAnswer {
-        id: held.id,
-        kind: held.kind,
-        state: held.state,
-        about: held.about,
-        reason: held.reason,
-        sha256: hex::encode(held.sha256),
-        held: Time(held.held),
-        packets,
-        settled,
-        settled_by,
-        discarded_because,
-    })
 }
