@@ -126,15 +126,16 @@ impl Bodies {
         Ok(())
     }
 
-    /// Takes a dictionary into use; its number decides which of two that is.
-    fn add(&self, table: &str, dictionary: Dictionary) {
+    /// Takes a dictionary into use; its number decides which of two that is. How many the table has then.
+    fn add(&self, table: &str, dictionary: Dictionary) -> u32 {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let dictionary = Arc::clone(known.by_number.entry(dictionary.number).or_insert_with(|| Arc::new(dictionary)));
-        let Some(progress) = known.tables.get_mut(table) else { return };
+        let Some(progress) = known.tables.get_mut(table) else { return 0 };
         if progress.newest.as_ref().is_none_or(|newest| newest.number < dictionary.number) {
             let count = progress.count + 1;
             *progress = Progress { newest: Some(dictionary), count, ..Progress::default() };
         }
+        progress.count
     }
 
     fn known(&self, number: u32) -> Option<Arc<Dictionary>> {

@@ -34,6 +34,7 @@ async fn what_is_compressed_is_read_as_it_was_also_by_another_process() {
     store.put(&tenant("a"), resources(60..120)).await.unwrap();
     let compressed = bytes(&store, "o61").await;
     assert!(compressed * 3 < plain, "{compressed} of {plain}");
+    assert!(bytes(&store, "o1").await * 3 < plain, "what was there before is written again");
 
     let written = texts(&store).await;
     assert_eq!(texts(&other).await, written);

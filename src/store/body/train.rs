@@ -66,15 +66,14 @@ impl Store {
 
     /// Makes a dictionary of what was written to a table last; whether there was enough for one.
     pub(super) async fn train(&self, table: &'static str) -> Result<bool, StoreError> {
-        let mut sql = Sql::new("SELECT r.tail FROM ");
+        let mut sql = Sql::new("SELECT r.tail, r.row_id, r.version FROM ");
         sql.push(table).push(" r WHERE LENGTH(r.tail) < ").bind(LONGEST);
-        sql.push(" ORDER BY r.row_id DESC LIMIT ").bind(SAMPLES);
+        sql.push(" ORDER BY r.row_id DESC").limit(SAMPLES);
         let rows: Vec<Row> = sql.query().fetch_all(&self.readers).await?;
         self.bodies.learn(&rows, 0, &self.readers).await?;
         let samples = rows.iter().map(|row| self.bodies.decode(row.try_get(0)?)).collect::<Result<Vec<_>, _>>()?;
-        let Ok(Some(mut body)) = tokio::task::spawn_blocking(move || dictionary::train(&samples)).await else {
-            return Ok(false);
-        };
+        let trained = tokio::task::spawn_blocking(move || (dictionary::train(&samples), samples)).await;
+        let Ok((Some(mut body), samples)) = trained else { return Ok(false) };
 
         let mut tx = self.begin_numbering().await?;
         let last = Sql::new("SELECT MAX(number) FROM tail_dictionary").query().fetch_one(&mut *tx).await?;
@@ -85,7 +84,23 @@ impl Store {
         sql.bind_list([number.into(), table.into(), body.into()]).push(")");
         sql.query().execute(&mut *tx).await?;
         tx.commit().await?;
-        self.bodies.add(table, dictionary);
+        if self.bodies.add(table, dictionary) == 1 {
+            self.rewrite(table, &rows, &samples).await?;
+        }
         Ok(true)
+    }
+
+    /// Writes tails again that were written when there was no dictionary, unless they have changed since.
+    async fn rewrite(&self, table: &str, rows: &[Row], tails: &[Vec<u8>]) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for (row, tail) in rows.iter().zip(tails) {
+            let mut sql = Sql::new("UPDATE ");
+            sql.push(table).push(" SET tail = ").bind(self.bodies.encode(table, tail));
+            sql.push(" WHERE row_id = ").bind(row.try_get::<i64, _>(1)?);
+            sql.push(" AND version = ").bind(row.try_get::<i64, _>(2)?);
+            sql.query().execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(())
     }
 }
