@@ -100,6 +100,13 @@ use dialect::{Dialect, Role};
 /// Handle to the database; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
+    shared: Arc<Shared>,
+    /// What judges resources that are computed.
+    validator: Option<Arc<Validator>>,
+}
+
+/// What the clones of a [`Store`] share.
+pub struct Shared {
     dialect: Dialect,
     writer: AnyPool,
     readers: AnyPool,
@@ -108,8 +115,6 @@ pub struct Store {
     capability: Arc<Capability>,
     /// How their tails are written.
     bodies: Bodies,
-    /// What judges resources that are computed.
-    validator: Option<Arc<Validator>>,
     /// What this process is called where several share the database.
     process: Arc<str>,
     /// For each client that may write at the same time, and for each that may wait to.
@@ -123,6 +128,14 @@ const MOST_WAITING: usize = 1024;
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl std::ops::Deref for Store {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
     }
 }
 
@@ -144,8 +157,8 @@ impl Store {
         let waiting = Arc::new(Semaphore::new(MOST_WAITING));
         let (bodies, process) = (Bodies::default(), process_name()?);
         bodies.load(&readers).await?;
-        let store =
-            Self { dialect, writer, readers, clock, capability, bodies, validator: None, process, turns, waiting };
+        let shared = Shared { dialect, writer, readers, clock, capability, bodies, process, turns, waiting };
+        let store = Self { shared: Arc::new(shared), validator: None };
         store.keep_indexes().await?;
         Ok(store)
     }
