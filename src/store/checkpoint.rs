@@ -196,7 +196,7 @@ impl Store {
             sqlx::query(
                 "DELETE FROM checkpoint WHERE stream = $1 AND event_us < \
                  (SELECT MIN(event_us) FROM (SELECT event_us FROM checkpoint WHERE stream = $1 \
-                  ORDER BY event_us DESC LIMIT $2) AS newest) AND event_us % 3600000000 <> 0",
+                  ORDER BY event_us DESC LIMIT $2 + 0) AS newest) AND event_us % 3600000000 <> 0",
             )
             .bind(checkpoint.stream)
             .bind(KEEP)

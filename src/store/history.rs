@@ -131,8 +131,8 @@ fn push_which(sql: &mut Sql, kind: &str, versions: &Versions) {
             }
         }
     }
-    sql.push(" ORDER BY v.updated_us DESC, v.id, v.version DESC LIMIT ");
-    sql.bind(i64::try_from(versions.count).unwrap_or(i64::MAX).saturating_add(1));
+    sql.push(" ORDER BY v.updated_us DESC, v.id, v.version DESC");
+    sql.limit(i64::try_from(versions.count).unwrap_or(i64::MAX).saturating_add(1));
 }
 
 #[cfg(test)]

@@ -260,7 +260,7 @@ impl Store {
             sql.push(" JOIN stream_lease l ON l.stream = j.stream AND l.process = ").bind(&*self.process);
         }
         sql.push(" WHERE j.position > ").bind(position).push(" AND j.position <= ").bind(end);
-        sql.push(" ORDER BY j.position LIMIT ").bind(limit);
+        sql.push(" ORDER BY j.position").limit(limit);
         let rows = sql.query().fetch_all(&self.readers).await?;
         let entries = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         let full = entries.last().filter(|_| entries.len().cast_signed() as i64 == limit);
@@ -281,7 +281,7 @@ impl Store {
     ) -> Result<Vec<Entry>, StoreError> {
         let rows = sqlx::query(
             "SELECT position, stream, sequence, received_us, COALESCE(device_us, received_us), sha256, packet FROM journal \
-             WHERE stream = $1 AND sequence >= $2 AND position <= $3 ORDER BY sequence LIMIT $4",
+             WHERE stream = $1 AND sequence >= $2 AND position <= $3 ORDER BY sequence LIMIT $4 + 0",
         )
         .bind(stream)
         .bind(sequence.cast_signed())

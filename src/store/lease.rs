@@ -120,12 +120,12 @@ impl Store {
         let mut sql = Sql::new("UPDATE stream_lease SET epoch = epoch + 1, ready = 0, process = ");
         if held > share {
             sql.push("NULL WHERE stream = ANY (ARRAY(SELECT stream FROM stream_lease WHERE process = ");
-            sql.bind(&*self.process).push(" ORDER BY stream DESC LIMIT ").bind(held - share);
+            sql.bind(&*self.process).push(" ORDER BY stream DESC").limit(held - share);
             sql.push(" FOR UPDATE SKIP LOCKED))");
         } else if free > 0 {
             sql.bind(&*self.process).push(" WHERE stream = ANY (ARRAY(SELECT s.id FROM ");
             sql.push(ON_PATIENT).push(" JOIN stream_lease l ON l.stream = s.id WHERE l.process IS NULL ");
-            sql.push("ORDER BY s.id LIMIT ").bind(share - held).push(" FOR UPDATE OF l SKIP LOCKED))");
+            sql.push("ORDER BY s.id").limit(share - held).push(" FOR UPDATE OF l SKIP LOCKED))");
         } else {
             return Ok(());
         }

@@ -112,6 +112,14 @@ impl Sql {
         self.push(")")
     }
 
+    /// Appends ` LIMIT …`.
+    ///
+    /// As a sum: SQLite plans a statement anew for each value of a parameter that stands there alone, which takes longer than
+    /// most statements run.
+    pub(in crate::store) fn limit(&mut self, most: i64) -> &mut Self {
+        self.push(" LIMIT ").bind(most).push(" + 0")
+    }
+
     /// How many parameters it has.
     pub(in crate::store) fn values(&self) -> usize {
         self.values.len()

@@ -106,7 +106,7 @@ impl Store {
     /// The database failed.
     pub async fn channels(&self, tenant: &TenantId, page: Page<'_>) -> Result<Vec<Channel>, StoreError> {
         let mut sql = Sql::new(COLUMNS);
-        sql.bind(tenant.as_str()).push(" AND id > ").bind(page.after).push(" ORDER BY id LIMIT ").bind(page.count);
+        sql.bind(tenant.as_str()).push(" AND id > ").bind(page.after).push(" ORDER BY id").limit(page.count);
         sql.query().fetch_all(&self.readers).await?.iter().map(from_row).collect()
     }
 

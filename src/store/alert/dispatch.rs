@@ -112,7 +112,7 @@ impl Store {
              a.raised_us, a.occurrences, c.kind, c.address, c.secret FROM alert_dispatch d \
              JOIN alert a ON a.tenant = d.tenant AND a.id = d.alert \
              LEFT JOIN alert_channel c ON c.tenant = d.tenant AND c.id = d.channel \
-             WHERE d.state = 'pending' AND d.due_us <= $1 ORDER BY d.due_us LIMIT $2",
+             WHERE d.state = 'pending' AND d.due_us <= $1 ORDER BY d.due_us LIMIT $2 + 0",
         )
         .bind(self.clock.now().0)
         .bind(count)

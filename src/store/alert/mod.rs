@@ -124,7 +124,7 @@ impl Store {
         if let Some((at, id)) = after {
             sql.push(" AND (raised_us, id) < (").bind(at.0).push(", ").bind(id.as_str()).push(")");
         }
-        sql.push(" ORDER BY raised_us DESC, id DESC LIMIT ").bind(count);
+        sql.push(" ORDER BY raised_us DESC, id DESC").limit(count);
         sql.query().fetch_all(&self.readers).await?.iter().map(from_row).collect()
     }
 

@@ -96,7 +96,7 @@ impl Store {
     pub async fn archive_marks(&self, position: i64, limit: i64) -> Result<Vec<Mark>, StoreError> {
         let rows = sqlx::query(
             "SELECT position, stream, received_us, CAST(LENGTH(packet) AS BIGINT) FROM journal WHERE position > $1 \
-             ORDER BY position LIMIT $2",
+             ORDER BY position LIMIT $2 + 0",
         )
         .bind(position)
         .bind(limit)
@@ -230,7 +230,7 @@ impl Store {
         let mut sql = select();
         sql.push(" WHERE tenant = ").bind(tenant.as_str());
         sql.push(" AND device = ").bind(device.as_str()).push(" AND number > ").bind(after.cast_signed());
-        sql.push(" ORDER BY number LIMIT ").bind(limit);
+        sql.push(" ORDER BY number").limit(limit);
         sql.query().fetch_all(&self.readers).await?.iter().map(block).collect()
     }
 

@@ -117,7 +117,7 @@ impl Store {
 async fn next(tx: &mut Transaction<'_, Any>, table: Table<'_>, after: i64) -> Result<Vec<Known>, StoreError> {
     let mut sql = Sql::new("SELECT row_id, tenant, tail");
     sql.push(if table.shared { ", kind" } else { "" }).push(" FROM ").push(table.name);
-    sql.push(" WHERE row_id > ").bind(after).push(" ORDER BY row_id LIMIT ").bind(AT_ONCE);
+    sql.push(" WHERE row_id > ").bind(after).push(" ORDER BY row_id").limit(AT_ONCE);
     let rows = sql.query().fetch_all(&mut **tx).await?;
     let known = |row: &sqlx::any::AnyRow| {
         let kind = if table.shared { row.try_get(3)? } else { table.kind.to_owned() };

@@ -157,7 +157,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT j.position, j.stream, j.sequence, COALESCE(j.device_us, j.received_us), j.packet FROM journal j JOIN stream s ON s.id = j.stream \
              WHERE j.position > $3 AND s.tenant = $1 AND s.device IN \
-             (SELECT device FROM episode_device WHERE tenant = $1 AND episode = $2) ORDER BY j.position LIMIT $4",
+             (SELECT device FROM episode_device WHERE tenant = $1 AND episode = $2) ORDER BY j.position LIMIT $4 + 0",
         )
         .bind(count.tenant.as_str())
         .bind(count.episode.as_str())

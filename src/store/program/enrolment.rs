@@ -78,7 +78,7 @@ impl Store {
     pub async fn enrolments(&self, tenant: &TenantId, page: Page<'_>) -> Result<Vec<Enrolment>, StoreError> {
         let mut sql = crate::store::sql::Sql::new("SELECT ");
         sql.push(COLUMNS).push(" FROM enrolment WHERE tenant = ").bind(tenant.as_str());
-        sql.push(" AND id > ").bind(page.after).push(" ORDER BY id LIMIT ").bind(page.count);
+        sql.push(" AND id > ").bind(page.after).push(" ORDER BY id").limit(page.count);
         let rows = sql.query().fetch_all(&self.readers).await?;
         rows.iter().map(|row| Ok(from_row(row)?.0)).collect()
     }

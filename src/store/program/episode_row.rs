@@ -52,7 +52,7 @@ impl Store {
             Some(false) => sql.push(" AND e.ended_us IS NOT NULL"),
             None => &mut sql,
         };
-        sql.push(" ORDER BY e.id LIMIT ").bind(page.count);
+        sql.push(" ORDER BY e.id").limit(page.count);
         sql.query().fetch_all(&self.readers).await?.iter().map(from_row).collect()
     }
 }

@@ -82,7 +82,7 @@ impl Store {
     ) -> Result<Vec<Pinned>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, version FROM profile WHERE tenant = $1 AND program = $2 \
-             AND (id > $3 OR (id = $3 AND version > $4)) ORDER BY id, version LIMIT $5",
+             AND (id > $3 OR (id = $3 AND version > $4)) ORDER BY id, version LIMIT $5 + 0",
         )
         .bind(tenant.as_str())
         .bind(program.as_str())

@@ -80,7 +80,7 @@ impl Store {
     /// The database failed.
     pub async fn programs(&self, tenant: &TenantId, page: Page<'_>) -> Result<Vec<Program>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, title, description, revision FROM program WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3",
+            "SELECT id, title, description, revision FROM program WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3 + 0",
         )
         .bind(tenant.as_str())
         .bind(page.after)

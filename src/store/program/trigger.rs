@@ -85,7 +85,7 @@ impl Store {
             sql.push(" AND (t.episode, t.export, t.occurrence) > (").bind(after.episode.as_str()).push(", ");
             sql.bind(after.export.as_str()).push(", ").bind(after.occurrence.as_str()).push(")");
         }
-        sql.push(" ORDER BY t.episode, t.export, t.occurrence LIMIT ").bind(count);
+        sql.push(" ORDER BY t.episode, t.export, t.occurrence").limit(count);
         sql.query().fetch_all(&self.readers).await?.iter().map(from_row).collect()
     }
 

@@ -69,6 +69,6 @@ fn statement(table: Table<'_>, conditions: &[Condition]) -> Option<Sql> {
         push_common(&mut sql, "x", &other.terms);
         sql.push(" AND x.subject = c.subject AND x.cohort = c.cohort)");
     }
-    sql.push(" LIMIT ").bind(i64::try_from(MOST + 1).unwrap_or(i64::MAX));
+    sql.limit(i64::try_from(MOST + 1).unwrap_or(i64::MAX));
     Some(sql)
 }

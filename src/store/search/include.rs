@@ -134,7 +134,7 @@ impl Store {
 
     async fn add(&self, kind: &str, mut sql: Sql, included: &mut Included) -> Result<(), StoreError> {
         let room = MOST.saturating_sub(included.resources.len()).saturating_add(1);
-        sql.push(" LIMIT ").bind(i64::try_from(room).unwrap_or(i64::MAX));
+        sql.limit(i64::try_from(room).unwrap_or(i64::MAX));
         self.stored(kind, sql).await?.into_iter().for_each(|stored| included.add(stored));
         if included.resources.len() > MOST { Err(StoreError::TooMany { most: MOST }) } else { Ok(()) }
     }

@@ -110,7 +110,7 @@ impl<'a> Plan<'a> {
             sql.push(if i == 0 { "" } else { ", " }).push(&key.column);
             sql.push(if key.descending { " DESC" } else { "" });
         }
-        sql.push(" LIMIT ").bind(limit(self.count));
+        sql.limit(limit(self.count));
     }
 
     /// The statement that counts.
@@ -124,7 +124,7 @@ impl<'a> Plan<'a> {
     pub(super) fn ids(&self, most: usize) -> Sql {
         let mut sql = Sql::new("SELECT DISTINCT r.id");
         self.push_from_where(&mut sql, None);
-        sql.push(" LIMIT ").bind(limit(most));
+        sql.limit(limit(most));
         sql
     }
 
@@ -137,7 +137,7 @@ impl<'a> Plan<'a> {
         if per_subject {
             sql.push(" GROUP BY r.subject");
         }
-        sql.push(" LIMIT ").bind(limit(most)).push(")");
+        sql.limit(limit(most)).push(")");
         sql
     }
 
