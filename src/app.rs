@@ -21,7 +21,7 @@ use tower_http::timeout::TimeoutLayer;
 use connections::Bounds;
 
 use crate::alert::{self, Ways};
-use crate::archive::Archivist;
+use crate::archive::{Archivist, Vault};
 use crate::auth::{Auth, Fetcher, Policy};
 use crate::config::Config;
 use crate::episode::{Episodes, Keeper};
@@ -81,6 +81,10 @@ impl App {
             workers: config.workers,
         };
         let pipeline = Pipeline::start(parts, feed).await.context("pipeline")?;
+        let vault = Vault::new(config.archive.clone(), store.clone(), Arc::clone(&clock));
+        // Without a public URL nobody but this machine is served, and its own servers are asked as well.
+        let open = if config.public_url.is_some() { Reach::Public } else { Reach::Loopback };
+        let reach = if config.targets_anywhere { Reach::Anywhere } else { open };
         let archivist = Archivist {
             settings: config.archive,
             store: store.clone(),
@@ -110,9 +114,7 @@ impl App {
             telemetry: telemetry.clone(),
             clock: SharedClock(Arc::clone(&clock)),
         };
-        // Without a public URL this is somebody's own machine.
-        let reach = if config.public_url.is_some() { Reach::Public } else { Reach::Loopback };
-        let ways = Ways::new(&config.alerts, reach).context("alerts")?;
+        let ways = Ways::new(&config.alerts, open).context("alerts")?;
         alert::Sender::new(store.clone(), Arc::clone(&clock), ways.clone()).start();
         let episodes = Episodes::new(store.clone(), pipeline.clone(), &config.organization);
         Keeper::new(episodes.clone(), Arc::clone(&registry), Arc::clone(&clock)).start();
@@ -133,6 +135,8 @@ impl App {
             registry: Arc::clone(&registry),
             episodes,
             ways,
+            vault,
+            reach,
         };
         let settings = rest::Settings {
             public_url: config.public_url.clone(),

@@ -36,6 +36,8 @@ pub struct Config {
     pub validate_writes: bool,
     /// Whether key sets of clients are fetched from private addresses and over http as well.
     pub key_sets_anywhere: bool,
+    /// Whether targets of exports may be at private addresses and answer over http as well.
+    pub targets_anywhere: bool,
     /// File of policies in Cedar that forbid more than scopes do.
     pub policy: Option<PathBuf>,
     /// How much callers may ask for.
@@ -76,6 +78,8 @@ pub struct Given {
     pub validate_writes: Option<bool>,
     /// `key_sets_anywhere`.
     pub key_sets_anywhere: Option<bool>,
+    /// `targets_anywhere`.
+    pub targets_anywhere: Option<bool>,
     /// `policy`.
     pub policy: Option<PathBuf>,
     /// `requests_per_s`, with one key or of one client.
@@ -149,6 +153,7 @@ impl Given {
             check_references: self.check_references.or(other.check_references),
             validate_writes: self.validate_writes.or(other.validate_writes),
             key_sets_anywhere: self.key_sets_anywhere.or(other.key_sets_anywhere),
+            targets_anywhere: self.targets_anywhere.or(other.targets_anywhere),
             policy: self.policy.or(other.policy),
             requests_per_s: self.requests_per_s.or(other.requests_per_s),
             tables: self.tables.or(other.tables),
@@ -189,6 +194,7 @@ impl Given {
             check_references: self.check_references.unwrap_or_default(),
             validate_writes: self.validate_writes.unwrap_or(true),
             key_sets_anywhere: self.key_sets_anywhere.unwrap_or_default(),
+            targets_anywhere: self.targets_anywhere.unwrap_or_default(),
             policy: self.policy,
             limits: self
                 .requests_per_s

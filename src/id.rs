@@ -119,6 +119,10 @@ id_type!(
     /// A way alerts are sent.
     ChannelId, "channel", 64, "-._"
 );
+id_type!(
+    /// An OAuth provider, a FHIR server or an export, as the control plane calls it. It stands in URLs and logs.
+    ConnectionId, "id", 64, "-._"
+);
 
 impl DeviceKey {
     /// Stands for several devices together; no device can have this name.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::home::{Home, Removal, key_path};
 use super::key::{DataKey, random};
 use super::master::{Master, MasterError};
-use super::{ArchiveError, Period};
+use super::{ArchiveError, KeyUse, Period};
 use crate::id::TenantId;
 use crate::store::{Act, ArchiveKey, Store};
 
@@ -21,8 +21,8 @@ pub struct KeyName {
     pub id: String,
     /// Whose blocks it seals.
     pub tenant: TenantId,
-    /// Of packets that came in this month.
-    pub period: Period,
+    /// What it seals: packets that came in a month, or secrets.
+    pub period: KeyUse,
     /// Which of the month, from 1 on.
     pub generation: i64,
 }
@@ -78,7 +78,7 @@ impl KeyCopy {
     pub fn open(&self, master: &Master) -> Result<DataKey, ArchiveError> {
         let damaged = || MasterError::Unwrap(self.id.clone());
         let wrapped = STANDARD.decode(&self.wrapped).map_err(|_| damaged())?;
-        let period = Period::parse(&self.period).ok_or_else(damaged)?;
+        let period = KeyUse::parse(&self.period).ok_or_else(damaged)?;
         let name = KeyName { id: self.id.clone(), tenant: self.tenant.clone(), period, generation: self.generation };
         Ok(master.unwrap(&name, &wrapped)?)
     }
@@ -104,11 +104,16 @@ impl Keyring {
         self.master.id()
     }
 
-    /// The key to seal blocks of this tenant and month with: the newest there is, or a new one.
+    /// The key to seal blocks of this tenant and month with, or its secrets: the newest there is, or a new one.
     ///
     /// # Errors
     /// The database, the home or the master key failed; the master key is not the current one; the month's keys are destroyed.
-    pub async fn current(&self, tenant: &TenantId, period: Period) -> Result<(String, DataKey), ArchiveError> {
+    pub async fn current(
+        &self,
+        tenant: &TenantId,
+        period: impl Into<KeyUse>,
+    ) -> Result<(String, DataKey), ArchiveError> {
+        let period = period.into();
         if let Some(key) = self.store.newest_archive_key(tenant, &period.to_string()).await? {
             if !key.copied {
                 self.copy(&key).await?;
@@ -135,7 +140,7 @@ impl Keyring {
     /// As for [`Self::current`].
     pub async fn rotate(&self, tenant: &TenantId, period: Period, act: Act<'_>) -> Result<String, ArchiveError> {
         let newest = self.store.newest_archive_key(tenant, &period.to_string()).await?;
-        let (id, _) = self.make(tenant, period, newest.map_or(1, |key| key.generation + 1)).await?;
+        let (id, _) = self.make(tenant, period.into(), newest.map_or(1, |key| key.generation + 1)).await?;
         self.store.record_act(Act { detail: &id, ..act }).await?;
         Ok(id)
     }
@@ -174,7 +179,7 @@ impl Keyring {
     async fn make(
         &self,
         tenant: &TenantId,
-        period: Period,
+        period: KeyUse,
         generation: i64,
     ) -> Result<(String, DataKey), ArchiveError> {
         let id = hex::encode(random::<16>().map_err(MasterError::from)?);
@@ -232,7 +237,7 @@ impl Keyring {
 }
 
 fn name(key: &ArchiveKey) -> Result<KeyName, ArchiveError> {
-    let period = Period::parse(&key.period);
+    let period = KeyUse::parse(&key.period);
     let period = period.ok_or_else(|| ArchiveError::Key(key.id.clone(), "its month is damaged in the database"))?;
     Ok(KeyName { id: key.id.clone(), tenant: key.tenant.clone(), period, generation: key.generation })
 }

@@ -21,6 +21,7 @@ pub mod retention;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+pub mod vault;
 pub mod verify;
 
 use std::sync::Arc;
@@ -29,8 +30,9 @@ pub use archivist::Archivist;
 pub use given::Given;
 pub use home::Home;
 pub use keyring::Keyring;
-pub use period::Period;
+pub use period::{KeyUse, Period};
 pub use settings::Settings;
+pub use vault::Vault;
 
 use crate::id::{DeviceKey, TenantId};
 use crate::store::{Store, StoreError};

@@ -48,6 +48,37 @@ impl fmt::Display for Period {
     }
 }
 
+/// What a data key seals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyUse {
+    /// Packets that came in a month; destroyed with them.
+    Month(Period),
+    /// Secrets of others and what is exchanged with them; never destroyed by a rule of retention.
+    Secrets,
+}
+
+impl KeyUse {
+    /// Reads `2026-01` or `secrets`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "secrets" { Some(Self::Secrets) } else { Period::parse(text).map(Self::Month) }
+    }
+}
+
+impl From<Period> for KeyUse {
+    fn from(period: Period) -> Self {
+        Self::Month(period)
+    }
+}
+
+impl fmt::Display for KeyUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Month(period) => period.fmt(f),
+            Self::Secrets => f.write_str("secrets"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -53,6 +53,9 @@ pub(super) struct Settings {
     /// Fetch key sets of clients from private addresses and over http as well
     #[arg(long, env = "AFFERENT_KEY_SETS_ANYWHERE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     key_sets_anywhere: Option<bool>,
+    /// Deliver to private addresses and over http too, as within a hospital's network or in development
+    #[arg(long, env = "AFFERENT_TARGETS_ANYWHERE", num_args = 0..=1, default_missing_value = "true")]
+    targets_anywhere: Option<bool>,
     /// File of policies in Cedar that forbid more than scopes do.
     #[arg(long, env = "AFFERENT_POLICY")]
     policy: Option<PathBuf>,
@@ -87,6 +90,7 @@ impl Settings {
             check_references: self.check_references,
             validate_writes: self.validate_writes,
             key_sets_anywhere: self.key_sets_anywhere,
+            targets_anywhere: self.targets_anywhere,
             policy: self.policy,
             requests_per_s: self.requests_per_s,
             tables: self.tables,

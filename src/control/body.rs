@@ -219,6 +219,7 @@ pub(super) fn failed(error: &StoreError) -> Problem {
         Refusal::Stale { .. } => (StatusCode::PRECONDITION_FAILED, "changed-since"),
         Refusal::Fixed { .. } => (StatusCode::CONFLICT, "exists"),
         Refusal::NotNext { .. } => (StatusCode::CONFLICT, "not-next"),
+        Refusal::InUse { .. } => (StatusCode::CONFLICT, "in-use"),
         Refusal::Withdrawn(_) => (StatusCode::CONFLICT, "withdrawn"),
         Refusal::Running(_) => (StatusCode::CONFLICT, "running"),
         Refusal::Over(_) => (StatusCode::CONFLICT, "over"),

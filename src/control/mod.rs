@@ -8,6 +8,7 @@ mod alerts;
 mod associations;
 mod body;
 mod clients;
+mod connections;
 mod devices;
 mod enrolments;
 mod episode_devices;
@@ -32,9 +33,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::alert::Ways;
+use crate::archive::Vault;
 use crate::auth::{Auth, Bearer, ScopeSet};
 use crate::episode::Episodes;
 use crate::ingest::SharedClock;
+use crate::outward::Reach;
 use crate::pipeline::{Pipeline, Rederivation};
 use crate::problem::Problem;
 use crate::store::Store;
@@ -58,6 +61,10 @@ pub struct ControlState {
     pub rederivation: Arc<Rederivation>,
     /// By which alerts can be sent.
     pub ways: Ways,
+    /// Seals secrets.
+    pub vault: Vault,
+    /// Which addresses may be named as targets.
+    pub reach: Reach,
 }
 
 /// Routes of `/api/v1`.
@@ -103,7 +110,25 @@ fn documented() -> OpenApiRouter<ControlState> {
         .routes(routes!(users::create_user, users::list_users))
         .routes(routes!(users::delete_user))
         .routes(routes!(launches::create_launch))
+        .merge(delivery_routes())
         .routes(routes!(openapi::document))
+}
+
+/// Where things go.
+fn delivery_routes() -> OpenApiRouter<ControlState> {
+    use connections::oauth_providers as oauth;
+    use connections::{data_exports as exports, fhir_targets as targets, medplum_configs as medplum};
+    OpenApiRouter::new()
+        .routes(routes!(oauth::put_oauth_provider, oauth::read_oauth_provider, oauth::delete_oauth_provider))
+        .routes(routes!(oauth::list_oauth_providers))
+        .routes(routes!(oauth::rotate_oauth_provider_key))
+        .routes(routes!(oauth::read_client_keys))
+        .routes(routes!(medplum::put_medplum_config, medplum::read_medplum_config, medplum::delete_medplum_config))
+        .routes(routes!(medplum::list_medplum_configs))
+        .routes(routes!(targets::put_fhir_target, targets::read_fhir_target, targets::delete_fhir_target))
+        .routes(routes!(targets::list_fhir_targets))
+        .routes(routes!(exports::put_data_export, exports::read_data_export, exports::delete_data_export))
+        .routes(routes!(exports::list_data_exports))
 }
 
 /// Who asks, if they may use the control plane.

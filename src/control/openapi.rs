@@ -24,6 +24,7 @@ use utoipa::{PartialSchema, ToSchema};
         (name = "enrolments", description = "Patients in programs"),
         (name = "episodes", description = "Stretches of a patient's time that devices record"),
         (name = "triggers", description = "Exports that are due"),
+        (name = "delivery", description = "Where exports go, and how far they are"),
         (name = "devices", description = "Who wears what"),
         (name = "quarantine", description = "What was held back, nothing of it dropped silently"),
         (name = "alerts", description = "What somebody should look at, and by which ways they are told"),

@@ -19,7 +19,10 @@ async fn state() -> (tempfile::TempDir, ControlState) {
     let registry = Arc::new(Registry::builtin().unwrap());
     let pipeline = episode::fixture::pipeline(&store, &registry).await;
     let clock: Arc<dyn crate::time::Clock> = Arc::new(crate::store::fixture::Standing);
+    let archive = crate::archive::Given::default().build(directory.path()).unwrap();
     let state = ControlState {
+        vault: Vault::new(archive, store.clone(), Arc::clone(&clock)),
+        reach: crate::outward::Reach::Anywhere,
         auth: Auth::new(
             store.clone(),
             Arc::clone(&clock),

@@ -34,6 +34,14 @@ pub(super) fn check(registry: &Registry) -> Result<(), RegistryError> {
             }
         }
     }
+    for target in registry.targets.values() {
+        let row = format!("target/{}", target.target);
+        version(&row, target.format_version)?;
+        let most = [target.transaction_entries, target.batch_entries, target.request_bytes];
+        if most.contains(&0) {
+            return Err(inconsistent(&row, "transaction_entries, batch_entries, request_bytes: at least 1".to_owned()));
+        }
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod algorithm;
 mod check;
 mod device;
 mod signal;
+mod target;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,10 +21,14 @@ pub use signal::{
     Category, CodedValue, Component, Conversion, InputUnit, Kind, LoincCoding, Plausible, SampledData, Signal,
     StripPaper, Unit,
 };
+pub use target::Target;
 
 pub use crate::id::CANONICAL_BASE;
 
 use crate::id::SignalCode;
+
+/// Directories of rows.
+const KINDS: [&str; 4] = ["signal", "algorithm", "device", "target"];
 
 /// The newest `format_version` this code reads.
 const FORMAT_VERSION: u32 = 1;
@@ -39,6 +44,8 @@ pub struct Registry {
     pub algorithms: BTreeMap<String, Algorithm>,
     /// `registry/device`, by model.
     pub devices: BTreeMap<String, DeviceModel>,
+    /// `registry/target`, by name.
+    pub targets: BTreeMap<String, Target>,
 }
 
 /// What is wrong with a row, and where.
@@ -81,20 +88,20 @@ impl Registry {
         Self::load(None)
     }
 
-    /// The built-in rows and those under `overlay` (`signal/`, `algorithm/`, `device/`), which win.
+    /// The built-in rows and those under `overlay` (`signal/`, `algorithm/`, `device/`, `target/`), which win.
     ///
     /// # Errors
     /// The first row that is malformed or contradicts another.
     pub fn load(overlay: Option<&Path>) -> Result<Self, RegistryError> {
         let mut registry = Self::default();
-        for kind in ["signal", "algorithm", "device"] {
+        for kind in KINDS {
             let files = BUILTIN.get_dir(kind).into_iter().flat_map(Dir::files);
             for file in files.filter(|f| f.path().extension().is_some_and(|e| e == "toml")) {
                 registry.add(kind, file.path(), file.contents_utf8().unwrap_or_default())?;
             }
         }
         if let Some(directory) = overlay {
-            for kind in ["signal", "algorithm", "device"] {
+            for kind in KINDS {
                 registry.add_directory(kind, &directory.join(kind))?;
             }
         }
@@ -135,6 +142,10 @@ impl Registry {
             "algorithm" => {
                 let row: Algorithm = toml::from_str(text).map_err(parse_error)?;
                 self.algorithms.insert(row.id.clone(), row);
+            }
+            "target" => {
+                let row: Target = toml::from_str(text).map_err(parse_error)?;
+                self.targets.insert(row.target.clone(), row);
             }
             _ => {
                 let row: DeviceModel = toml::from_str(text).map_err(parse_error)?;

@@ -13,8 +13,10 @@ mod checkpoint;
 mod claim;
 mod clock;
 mod compare;
+mod connection;
 mod contribution;
 pub mod date;
+pub mod delivery;
 mod developer_key;
 mod device_link;
 mod dialect;
@@ -51,7 +53,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, Connection, Executor, Transaction};
+use sqlx::{Any, AnyPool, Connection as _, Executor, Transaction};
 use tokio::sync::Semaphore;
 
 pub use alert::{
@@ -66,6 +68,7 @@ pub use checkpoint::{Checkpoint, Commit, Committed, Joint};
 pub use claim::Claim;
 pub use clock::KnownClock;
 pub use compare::Change;
+pub use connection::{Connection, ConnectionKind, KeptConnection};
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
 pub use error::StoreError;

@@ -4,7 +4,7 @@ use sqlx::Row as _;
 
 use super::body::Bodies;
 use super::resource::{Origin, whole};
-use super::sql::{Row, Sql};
+use super::sql::{Row, Sql, Value};
 use super::table::Table;
 use super::{Store, StoreError};
 use crate::fhir::{Element, stored};
@@ -91,6 +91,27 @@ impl Store {
         table.scope(&mut sql, "r", tenant);
         sql.push(" AND r.id = ").bind(id.as_str());
         Ok(self.stored(kind, sql).await?.pop())
+    }
+
+    /// The current versions of those of these resources that there are, by id.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn read_all(&self, tenant: &TenantId, kind: &str, ids: &[&str]) -> Result<Vec<Stored>, StoreError> {
+        let table = Table::of(kind);
+        let mut found = Vec::with_capacity(ids.len());
+        for piece in ids.chunks(64) {
+            let mut sql = Sql::default();
+            sql.bind_each(piece.iter().map(|&id| Value::from(id)).collect(), |sql, id| {
+                sql.push("SELECT r.id, r.version, r.updated_us, r.tail FROM ").push(table.name).push(" r WHERE ");
+                table.scope(sql, "r", tenant);
+                sql.push(" AND r.id = ").bind(id);
+            });
+            found.extend(self.stored(kind, sql).await?);
+        }
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        found.dedup_by(|a, b| a.id == b.id);
+        Ok(found)
     }
 
     /// Who made the current version of a resource.

@@ -84,6 +84,7 @@ fn door(path: &str) -> Option<Door> {
         | "/readyz"
         | "/metrics"
         | "/api/v1/openapi.json"
+        | "/api/v1/client-keys/{tenant}/{id}/jwks.json"
         | "/oauth2/jwks"
         | "/console"
         | "/console/"

@@ -130,7 +130,7 @@ mod tests {
         KeyName {
             id: id.to_owned(),
             tenant: crate::id::TenantId::new("clinic").unwrap(),
-            period: crate::archive::Period::parse("2026-01").unwrap(),
+            period: crate::archive::KeyUse::parse("2026-01").unwrap(),
             generation: 1,
         }
     }

@@ -41,6 +41,12 @@ pub enum Refusal {
     /// The episode has ended.
     #[error("episode {0} has ended")]
     Over(EpisodeId),
+    /// Something else cannot do without it.
+    #[error("{by} refers to it")]
+    InUse {
+        /// What.
+        by: String,
+    },
     /// The time cannot be.
     #[error("{element}: {problem}")]
     Time {

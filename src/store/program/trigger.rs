@@ -45,6 +45,8 @@ pub enum TriggerState {
     Pending,
     /// It can be made.
     Ready,
+    /// An operation was made of it.
+    Taken,
 }
 
 /// An episode that has ended, and whose exports wait.
