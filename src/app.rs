@@ -24,10 +24,11 @@ use crate::alert::{self, Ways};
 use crate::archive::{Archivist, Vault};
 use crate::auth::{Auth, Fetcher, Policy};
 use crate::config::Config;
+use crate::delivery::{self, Delivery, route::Routes};
 use crate::episode::{Episodes, Keeper};
 use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
 use crate::oauth::OauthState;
-use crate::outward::Reach;
+use crate::outward::{self, Reach};
 use crate::pipeline::{self, Pipeline, Progress};
 use crate::problem::Problem;
 use crate::registry::Registry;
@@ -118,6 +119,26 @@ impl App {
         alert::Sender::new(store.clone(), Arc::clone(&clock), ways.clone()).start();
         let episodes = Episodes::new(store.clone(), pipeline.clone(), &config.organization);
         Keeper::new(episodes.clone(), Arc::clone(&registry), Arc::clone(&clock)).start();
+        let conformance = projection::served(&registry).context("ig")?;
+        let validator = conformant::of(&conformance, config.tables.as_deref()).context("tables")?;
+        let client = outward::client(reach, delivery::TIMEOUT).context("targets of exports")?;
+        let folder = config.data.join("exports");
+        let routes = Routes::new(
+            (store.clone(), vault.clone(), Arc::clone(&registry)),
+            Arc::clone(&clock),
+            client.clone(),
+            folder,
+        );
+        let delivery = Delivery::new(delivery::Parts {
+            store: store.clone(),
+            routes,
+            validator: Arc::new(validator),
+            vault: vault.clone(),
+            clock: Arc::clone(&clock),
+            telemetry: telemetry.clone(),
+            patience: delivery::backoff::Patience::default(),
+        });
+        delivery.start();
         let control_state = control::ControlState {
             auth: auth.clone(),
             store: store.clone(),
@@ -137,6 +158,7 @@ impl App {
             ways,
             vault,
             reach,
+            delivery,
         };
         let settings = rest::Settings {
             public_url: config.public_url.clone(),

@@ -41,6 +41,11 @@ pub struct Telemetry {
     archive_backlog: Gauge,
     quarantine: Gauge,
     alerts: Family<Alert, Gauge>,
+    delivered: Counter,
+    delivery_refused: Counter,
+    delivery_repaired: Counter,
+    outbox: Gauge,
+    outbox_age: Gauge,
 }
 
 impl Default for Telemetry {
@@ -62,6 +67,10 @@ impl Default for Telemetry {
         let held = counter("resources_held", "Resources that are not valid and were put into quarantine");
         let archived_packets = counter("archive_packets", "Packets brought into the archive");
         let archived_bytes = counter("archive_bytes", "Bytes of archived blocks");
+        let delivered = counter("resources_delivered", "Resources receivers said they have");
+        let delivery_refused =
+            counter("resources_refused", "Resources refused by receivers, or not valid and not sent");
+        let delivery_repaired = counter("resources_repaired", "Resources receivers had lost or changed, sent again");
         let refused = Family::<Reason, Counter>::default();
         registry.register("requests_refused", "Ingest requests refused, by reason", refused.clone());
         let (orphans, orphan_age, pending) = (Gauge::default(), Gauge::default(), Gauge::default());
@@ -75,6 +84,9 @@ impl Default for Telemetry {
         registry.register("quarantine_held", "Packets, resources and messages in quarantine", quarantine.clone());
         let alerts = Family::<Alert, Gauge>::default();
         registry.register("alerts_open", "Alerts that nobody has acknowledged, by severity", alerts.clone());
+        let (outbox, outbox_age) = (Gauge::default(), Gauge::default());
+        registry.register("outbox_operations", "Operations that are not delivered yet", outbox.clone());
+        registry.register("outbox_age_seconds", "Seconds the oldest of them has waited", outbox_age.clone());
         Self {
             registry: Arc::new(registry),
             stored,
@@ -95,6 +107,11 @@ impl Default for Telemetry {
             archive_backlog,
             quarantine,
             alerts,
+            delivered,
+            delivery_refused,
+            delivery_repaired,
+            outbox,
+            outbox_age,
         }
     }
 }
@@ -162,6 +179,23 @@ impl Telemetry {
         for (severity, count) in alerts {
             self.alerts.get_or_create(&Alert { severity }).set(count);
         }
+    }
+
+    /// Resources delivered and refused.
+    pub fn delivered(&self, delivered: usize, refused: usize) {
+        self.delivered.inc_by(delivered as u64);
+        self.delivery_refused.inc_by(refused as u64);
+    }
+
+    /// Resources sent again because the receiver had them no more, or not so.
+    pub fn repaired(&self, count: usize) {
+        self.delivery_repaired.inc_by(count as u64);
+    }
+
+    /// Operations that wait, and how many seconds the oldest has.
+    pub fn outbox(&self, waiting: i64, age_s: i64) {
+        self.outbox.set(waiting);
+        self.outbox_age.set(age_s);
     }
 
     /// The Prometheus text.

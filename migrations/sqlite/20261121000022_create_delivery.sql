@@ -34,9 +34,11 @@ CREATE TABLE operation_item (
     id          TEXT NOT NULL,
     refused     BIGINT NOT NULL,           -- 0: to be sent, 1: by the receiver, 2: by this server's validator
     entry       TEXT,                      -- which entry of what was sent it was
-    outcome     BLOB,                     -- OperationOutcome, sealed
+    held        TEXT,                      -- its row in quarantine
     PRIMARY KEY (operation, ordinal)
 );
+
+CREATE INDEX operation_item_held ON operation_item (held) WHERE held IS NOT NULL;
 
 -- The last requests of an operation and their answers, sealed.
 CREATE TABLE operation_exchange (

@@ -9,16 +9,20 @@ mod associations;
 mod body;
 mod clients;
 mod connections;
+mod dead_letters;
+mod demo;
 mod devices;
 mod enrolments;
 mod episode_devices;
 mod episodes;
 mod lag;
 mod launches;
+mod operations;
 mod openapi;
 mod orphans;
 mod programs;
 mod quarantine;
+mod reconciliation;
 #[cfg(test)]
 mod tests;
 mod triggers;
@@ -35,6 +39,7 @@ use utoipa_axum::routes;
 use crate::alert::Ways;
 use crate::archive::Vault;
 use crate::auth::{Auth, Bearer, ScopeSet};
+use crate::delivery::Delivery;
 use crate::episode::Episodes;
 use crate::ingest::SharedClock;
 use crate::outward::Reach;
@@ -65,6 +70,8 @@ pub struct ControlState {
     pub vault: Vault,
     /// Which addresses may be named as targets.
     pub reach: Reach,
+    /// Delivers exports.
+    pub delivery: Delivery,
 }
 
 /// Routes of `/api/v1`.
@@ -129,6 +136,16 @@ fn delivery_routes() -> OpenApiRouter<ControlState> {
         .routes(routes!(targets::list_fhir_targets))
         .routes(routes!(exports::put_data_export, exports::read_data_export, exports::delete_data_export))
         .routes(routes!(exports::list_data_exports))
+        .routes(routes!(operations::list_operations))
+        .routes(routes!(operations::read_operation))
+        .routes(routes!(operations::read_exchanges))
+        .routes(routes!(dead_letters::list_dead_letters))
+        .routes(routes!(dead_letters::read_dead_letter))
+        .routes(routes!(dead_letters::redrive_dead_letter))
+        .routes(routes!(dead_letters::discard_dead_letter))
+        .routes(routes!(reconciliation::reconcile))
+        .routes(routes!(reconciliation::list_reconciliation))
+        .routes(routes!(demo::demo_export))
 }
 
 /// Who asks, if they may use the control plane.

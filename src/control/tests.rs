@@ -20,8 +20,10 @@ async fn state() -> (tempfile::TempDir, ControlState) {
     let pipeline = episode::fixture::pipeline(&store, &registry).await;
     let clock: Arc<dyn crate::time::Clock> = Arc::new(crate::store::fixture::Standing);
     let archive = crate::archive::Given::default().build(directory.path()).unwrap();
+    let vault = Vault::new(archive, store.clone(), Arc::clone(&clock));
     let state = ControlState {
-        vault: Vault::new(archive, store.clone(), Arc::clone(&clock)),
+        delivery: crate::delivery::fixture::delivery(&store, &vault, &registry, directory.path()),
+        vault,
         reach: crate::outward::Reach::Anywhere,
         auth: Auth::new(
             store.clone(),

@@ -15,6 +15,7 @@ mod archive;
 mod associations;
 mod auth;
 mod clock;
+mod delivery;
 mod episodes;
 mod evaluate;
 mod faults;

@@ -14,6 +14,10 @@ pub(super) async fn take_up(state: &ControlState, tenant: &TenantId, held: &Held
     match (held.kind, held.packets) {
         (HeldKind::Packet, Some(packets)) => packet(state, held, packets).await,
         (HeldKind::Projection, packets) => projection(state, tenant, held, packets).await,
+        (HeldKind::Delivery, _) => {
+            let redriven = state.store.redrive_held(tenant, &held.id).await.map_err(|e| unavailable(&e))?;
+            if redriven { Ok(()) } else { Err(conflict("its operation is on its way, or was discarded")) }
+        }
         _ => Err(conflict("nothing takes this up again: who sent it is to send it again")),
     }
 }

@@ -30,6 +30,12 @@ pub enum AlertKind {
     PacketUnreadable,
     /// A resource that was computed is not valid.
     ResourceInvalid,
+    /// A receiver refused what was to be delivered, or it was not valid.
+    DeliveryRefused,
+    /// What could not be delivered is not tried again.
+    DeliveryGivenUp,
+    /// A target does not answer.
+    TargetDown,
 }
 
 /// How bad it is.

@@ -148,6 +148,20 @@ impl Store {
         rows.iter().map(to_check).collect()
     }
 
+    /// The exports something was sent by before a time that was not read back since.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn unchecked_exports(&self, before: Instant) -> Result<Vec<(TenantId, ConnectionId)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT tenant, export FROM delivered WHERE checked_us IS NULL AND sent_us < $1 ORDER BY 1, 2",
+        )
+        .bind(before.0)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok((id(row.try_get(0)?, "tenant")?, id(row.try_get(1)?, "data export")?))).collect()
+    }
+
     /// Keeps what was found of something that was read back.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::{Key, LaneKey};
-use crate::id::{ConnectionId, EpisodeId, ExportName, ResourceId, TenantId};
+use crate::id::{ConnectionId, EpisodeId, ExportName, HeldId, ResourceId, TenantId};
 use crate::store::program::{from_word, id, word};
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError};
@@ -82,8 +82,8 @@ pub struct Item {
     pub refused: i64,
     /// Which entry of what was sent it was.
     pub entry: Option<String>,
-    /// OperationOutcome, sealed.
-    pub outcome: Option<Vec<u8>>,
+    /// Its row in quarantine, where it was refused before.
+    pub held: Option<HeldId>,
 }
 
 pub(super) const COLUMNS: &str = "SELECT number, export, patient, episode, name, occurrence, state, attempts, created_us, \
@@ -128,8 +128,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn operation_items(&self, number: i64, only_waiting: bool, count: i64) -> Result<Vec<Item>, StoreError> {
-        let mut sql =
-            Sql::new("SELECT ordinal, kind, id, refused, entry, outcome FROM operation_item WHERE operation = ");
+        let mut sql = Sql::new("SELECT ordinal, kind, id, refused, entry, held FROM operation_item WHERE operation = ");
         sql.bind(number)
             .push(if only_waiting { " AND refused = 0" } else { "" })
             .push(" ORDER BY ordinal LIMIT ")
@@ -140,7 +139,7 @@ impl Store {
                 key: (row.try_get(1)?, row.try_get(2)?),
                 refused: row.try_get(3)?,
                 entry: row.try_get(4)?,
-                outcome: row.try_get(5)?,
+                held: row.try_get::<Option<String>, _>(5)?.map(|held| id(held, "quarantine id")).transpose()?,
             })
         };
         sql.query().fetch_all(&self.readers).await?.iter().map(item).collect()

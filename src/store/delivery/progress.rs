@@ -4,7 +4,9 @@
 use sqlx::{Any, Transaction};
 
 use super::lane::{hold, release};
-use super::{Exchange, Failure, Key, Lane};
+use super::{Exchange, Failure, Key, Lane, LaneKey};
+use crate::store::alert::{AlertKind, NewAlert, Severity, raise};
+use crate::store::held::{HeldKind, NewHeld, hold as hold_back};
 use crate::store::sql::{Sql, Value};
 use crate::store::{Store, StoreError};
 use crate::time::Instant;
@@ -47,8 +49,10 @@ pub struct Refused {
     pub by: RefusedBy,
     /// Which entry of what was sent it was.
     pub entry: String,
-    /// OperationOutcome, sealed.
+    /// OperationOutcome, JSON.
     pub outcome: Vec<u8>,
+    /// What was to be sent, JSON.
+    pub content: Vec<u8>,
 }
 
 /// What is next.
@@ -101,18 +105,22 @@ impl Store {
         let arrived = progress.arrived.iter().map(|one| one.ordinal);
         let done: Vec<i64> = arrived.chain(progress.unchanged.iter().copied()).collect();
         for piece in done.chunks(ITEMS) {
+            settle(&mut tx, &lane.key, progress.operation, piece, now).await?;
             let mut sql = Sql::new("DELETE FROM operation_item WHERE operation = ");
             sql.bind(progress.operation).push(" AND ordinal");
             sql.bind_in(piece.iter().copied().map(Value::Int).collect());
             sql.query().execute(&mut *tx).await?;
         }
         for one in progress.refused {
-            refuse(&mut tx, progress.operation, one).await?;
+            refuse(&mut tx, (&lane.key, progress), one, now).await?;
         }
         if let Some(exchange) = &progress.exchange {
             super::exchange::keep(&mut tx, progress.operation, exchange, now).await?;
         }
         advance(&mut tx, progress, now).await?;
+        if let Next::GiveUp(_) = &progress.next {
+            mourn(&mut tx, &lane.key, now).await?;
+        }
         if let Next::Later(due, _) = &progress.next {
             release(&mut tx, lane, *due).await?;
         }
@@ -121,17 +129,73 @@ impl Store {
     }
 }
 
-async fn refuse(tx: &mut Transaction<'_, Any>, operation: i64, one: &Refused) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE operation_item SET refused = $3, entry = $4, outcome = $5 WHERE operation = $1 AND ordinal = $2",
-    )
-    .bind(operation)
-    .bind(one.ordinal)
-    .bind(if one.by == RefusedBy::Receiver { 1_i64 } else { 2 })
-    .bind(one.entry.as_str())
-    .bind(one.outcome.as_slice())
-    .execute(&mut **tx)
-    .await?;
+/// Puts what was refused into quarantine, with what was said of it.
+async fn refuse(
+    tx: &mut Transaction<'_, Any>,
+    (lane, progress): (&LaneKey, &Progress<'_>),
+    one: &Refused,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let (kind, id) = &one.key;
+    let (number, reason) = match one.by {
+        RefusedBy::Receiver => (1_i64, "the receiver refused it"),
+        RefusedBy::Validator => (2, "it is not valid, and was not sent"),
+    };
+    let held = NewHeld {
+        kind: HeldKind::Delivery,
+        name: format!("delivery\u{1f}{}\u{1f}{kind}/{id}", progress.destination),
+        about: format!("{kind}/{id}"),
+        packets: None,
+        received: None,
+        reason: format!("{reason}: {}, of operation {}", one.entry, progress.operation),
+        outcome: Some(one.outcome.clone()),
+        content: one.content.clone(),
+    };
+    let alert = NewAlert {
+        kind: AlertKind::DeliveryRefused,
+        severity: Severity::Error,
+        cause: lane.export.to_string(),
+        about: format!("data-export {}", lane.export),
+        detail: "a target of exports refused a resource, or it was not valid: it is in quarantine with what was said of it",
+    };
+    let held = hold_back(tx, &lane.tenant, &held, &alert, now).await?;
+    sqlx::query("UPDATE operation_item SET refused = $3, entry = $4, held = $5 WHERE operation = $1 AND ordinal = $2")
+        .bind(progress.operation)
+        .bind(one.ordinal)
+        .bind(number)
+        .bind(one.entry.as_str())
+        .bind(held.as_str())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// What was in quarantine and arrived is not held any more.
+async fn settle(
+    tx: &mut Transaction<'_, Any>,
+    lane: &LaneKey,
+    operation: i64,
+    ordinals: &[i64],
+    now: Instant,
+) -> Result<(), StoreError> {
+    let mut sql = Sql::new("UPDATE quarantine SET state = 'redriven', settled_by = 'delivery', settled_us = ");
+    sql.bind(now.0).push(" WHERE tenant = ").bind(lane.tenant.as_str()).push(" AND state = 'held' AND id IN ");
+    sql.push("(SELECT held FROM operation_item WHERE held IS NOT NULL AND operation = ").bind(operation);
+    sql.push(" AND ordinal").bind_in(ordinals.iter().copied().map(Value::Int).collect()).push(")");
+    sql.query().execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Says that an operation is a dead letter.
+async fn mourn(tx: &mut Transaction<'_, Any>, lane: &LaneKey, now: Instant) -> Result<(), StoreError> {
+    let alert = NewAlert {
+        kind: AlertKind::DeliveryGivenUp,
+        severity: Severity::Critical,
+        cause: lane.export.to_string(),
+        about: format!("data-export {}", lane.export),
+        detail: "an export could not be delivered and is not tried again: see /api/v1/dead-letters",
+    };
+    raise(tx, &lane.tenant, &alert, now).await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use sqlx::Row as _;
 
 use super::Key;
-use crate::id::{ConnectionId, ResourceId, TenantId};
+use crate::id::{ConnectionId, HeldId, ResourceId, TenantId};
 use crate::store::sql::{Sql, Value};
 use crate::store::{Store, StoreError};
 
@@ -23,7 +23,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else { return Ok(false) };
-        sqlx::query("UPDATE operation_item SET refused = 0, entry = NULL, outcome = NULL WHERE operation = $1")
+        sqlx::query("UPDATE operation_item SET refused = 0, entry = NULL WHERE operation = $1")
             .bind(number)
             .execute(&mut *tx)
             .await?;
@@ -31,6 +31,26 @@ impl Store {
         super::lane::wake(&mut tx, tenant, &export, &patient, self.clock.now().0).await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// Sends what was refused once more, and the rest of its operations with it; whether anything was.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn redrive_held(&self, tenant: &TenantId, held: &HeldId) -> Result<bool, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT o.number FROM operation_item i JOIN operation o ON o.number = i.operation \
+             WHERE i.held = $2 AND o.tenant = $1 AND o.state = 'failed' AND o.discarded IS NULL",
+        )
+        .bind(tenant.as_str())
+        .bind(held.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        let mut any = false;
+        for row in rows {
+            any |= self.redrive(tenant, row.try_get(0)?).await?;
+        }
+        Ok(any)
     }
 
     /// Says why nobody needs a failed operation; whether there was one.
