@@ -24,7 +24,7 @@ use crate::alert::{self, Ways};
 use crate::archive::{Archivist, Vault};
 use crate::auth::{Auth, Fetcher, Policy};
 use crate::config::Config;
-use crate::delivery::{self, Delivery, route::Routes};
+use crate::delivery::{self, Delivery, routes::Routes};
 use crate::episode::{Episodes, Keeper};
 use crate::ingest::{IngestConfig, IngestState, Journal, SharedClock};
 use crate::oauth::OauthState;

@@ -123,13 +123,13 @@ fn documented() -> OpenApiRouter<ControlState> {
 
 /// Where things go.
 fn delivery_routes() -> OpenApiRouter<ControlState> {
-    use connections::oauth_providers as oauth;
+    use connections::{client_keys as keys, oauth_providers as oauth};
     use connections::{data_exports as exports, fhir_targets as targets, medplum_configs as medplum};
     OpenApiRouter::new()
         .routes(routes!(oauth::put_oauth_provider, oauth::read_oauth_provider, oauth::delete_oauth_provider))
         .routes(routes!(oauth::list_oauth_providers))
-        .routes(routes!(oauth::rotate_oauth_provider_key))
-        .routes(routes!(oauth::read_client_keys))
+        .routes(routes!(keys::rotate_oauth_provider_key))
+        .routes(routes!(keys::read_client_keys))
         .routes(routes!(medplum::put_medplum_config, medplum::read_medplum_config, medplum::delete_medplum_config))
         .routes(routes!(medplum::list_medplum_configs))
         .routes(routes!(targets::put_fhir_target, targets::read_fhir_target, targets::delete_fhir_target))

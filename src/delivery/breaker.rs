@@ -20,8 +20,10 @@ const LONGEST: Duration = Duration::from_secs(120);
 struct State {
     /// In a row.
     failures: u32,
-    /// Left alone until then.
+    /// Left alone until then, because it failed.
     until: Option<Instant>,
+    /// Left alone until then, because it said so.
+    paused: Option<Instant>,
     /// Somebody is trying whether it is back.
     is_tried: bool,
     /// Requests under way.
@@ -90,7 +92,7 @@ impl Breakers {
     pub fn pause(&self, target: &Target, now: Instant, wait: Duration) {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let state = states.entry(target.clone()).or_default();
-        state.until = state.until.max(now.checked_add(wait));
+        state.paused = state.paused.max(now.checked_add(wait));
     }
 }
 
@@ -111,13 +113,13 @@ mod tests {
         }
         assert_eq!(breakers.closed_to(now), []);
         assert!(breakers.failed(&ehr, now), "told once");
-        assert_eq!(breakers.closed_to(later(4)), [ehr.clone()]);
+        assert_eq!(breakers.closed_to(later(4)), std::slice::from_ref(&ehr));
         assert_eq!(breakers.closed_to(later(6)), []);
         breakers.begin(&ehr);
-        assert_eq!(breakers.closed_to(later(6)), [ehr.clone()], "one tries");
+        assert_eq!(breakers.closed_to(later(6)), std::slice::from_ref(&ehr), "one tries");
         assert!(!breakers.failed(&ehr, later(6)));
         breakers.end(&ehr);
-        assert_eq!(breakers.closed_to(later(15)), [ehr.clone()], "longer this time");
+        assert_eq!(breakers.closed_to(later(15)), std::slice::from_ref(&ehr), "longer this time");
         breakers.begin(&ehr);
         breakers.answered(&ehr);
         assert_eq!(breakers.closed_to(later(16)), []);
@@ -132,6 +134,8 @@ mod tests {
         breakers.pause(&quota, now, Duration::from_secs(29));
         assert_eq!(breakers.closed_to(now), [quota.clone(), slow.clone()]);
         breakers.end(&slow);
+        breakers.answered(&quota);
+        assert_eq!(breakers.closed_to(now), std::slice::from_ref(&quota), "an answer to somebody else ends no pause");
         assert_eq!(breakers.closed_to(now.checked_add(Duration::from_secs(30)).unwrap()), []);
     }
 }

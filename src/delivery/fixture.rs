@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Patience;
-use super::route::Routes;
+use super::routes::Routes;
 use super::{Delivery, Parts};
 use crate::archive::Vault;
 use crate::outward::{self, Reach};

@@ -9,6 +9,7 @@
 //! sent again, and receivers know it by its identifier. See `docs/delivery.md`.
 
 pub mod adapter;
+mod answer;
 pub mod backoff;
 pub mod breaker;
 pub mod check;
@@ -25,6 +26,7 @@ pub mod outgoing;
 mod planner;
 mod reconcile;
 pub mod route;
+pub mod routes;
 pub mod seal;
 #[cfg(test)]
 mod speed;
@@ -45,7 +47,7 @@ use crate::telemetry::Telemetry;
 use crate::time::{self, Clock, MICROS};
 use backoff::Patience;
 use breaker::Breakers;
-use route::Routes;
+use routes::Routes;
 
 /// Where requests and answers are sealed: what the vault calls the place.
 pub const EXCHANGE: &str = "operation-exchange";
@@ -112,7 +114,7 @@ impl Delivery {
         let planner = self.clone();
         tokio::spawn(async move {
             loop {
-                planner.report(planner.plan().await.map(drop), "exports cannot be planned");
+                report(planner.plan().await.map(drop), "exports cannot be planned");
                 planner.measure().await;
                 tokio::time::sleep(LOOK).await;
             }
@@ -125,7 +127,7 @@ impl Delivery {
                         Ok(true) => {}
                         Ok(false) => tokio::time::sleep(LOOK).await,
                         Err(error) => {
-                            worker.report(Err(error), "a delivery is interrupted");
+                            report(Err(error), "a delivery is interrupted");
                             tokio::time::sleep(LOOK).await;
                         }
                     }
@@ -136,7 +138,7 @@ impl Delivery {
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(TIDY).await;
-                tidier.report(tidier.tidy().await, "what was delivered cannot be read back");
+                report(tidier.tidy().await, "what was delivered cannot be read back");
             }
         });
     }
@@ -169,13 +171,13 @@ impl Delivery {
             self.telemetry.outbox(waiting, age as i64);
         }
     }
+}
 
-    fn report(&self, result: Result<(), StoreError>, what: &str) {
-        match result {
-            Err(error) if !error.is_closed() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "{what}; it is tried again");
-            }
-            _ => {}
+fn report(result: Result<(), StoreError>, what: &str) {
+    match result {
+        Err(error) if !error.is_closed() => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "{what}; it is tried again");
         }
+        _ => {}
     }
 }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::adapter::{Answer, Request};
+use super::answer::arrival;
 use super::backoff::random;
 use super::breaker::Target;
-use super::courier::{At, Hand, Step, arrival};
+use super::courier::{At, Hand, Step};
 use super::disposition::Disposition;
 use super::outgoing::is_stored;
 use super::{Delivery, throttle};

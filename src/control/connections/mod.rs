@@ -1,5 +1,6 @@
 //! Where things go: OAuth providers, FHIR servers, exports. Each is put whole, under an id of the caller's.
 
+pub(super) mod client_keys;
 pub(super) mod data_exports;
 pub(super) mod fhir_targets;
 pub(super) mod medplum_configs;

@@ -1,28 +1,25 @@
 //! `/api/v1/oauth-providers`: who gives tokens. Secrets go in and never come out.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::super::body::{self, List, PageQuery, Time, check_text, id, invalid, missing, query};
+use super::super::body::{self, List, PageQuery, Time, check_text, id, invalid, query};
 use super::super::{ControlState, authorize};
-use super::Kept;
-use crate::auth::Bearer;
-use crate::delivery::connection::{Authentication, OauthProvider};
-use crate::delivery::keys::{self, PUBLISHED_S, Secrets};
+use super::{Kept, client_keys};
+use crate::delivery::connection::{Authentication, OauthProvider, PublicKey};
+use crate::delivery::keys::Secrets;
 use crate::delivery::seal;
 use crate::id::{ConnectionId, TenantId};
 use crate::problem::Problem;
 use crate::store::{Connection, ConnectionKind, KeptConnection};
 
-const KIND: ConnectionKind = ConnectionKind::OauthProvider;
+pub(super) const KIND: ConnectionKind = ConnectionKind::OauthProvider;
 
 /// An OAuth provider, as it is sent: with `client_secret`, or with `private_key_jwt`.
 #[derive(Deserialize, ToSchema)]
@@ -76,22 +73,9 @@ struct KeyAnswer {
     expires: Option<Time>,
 }
 
-/// How keys are rotated.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::control) struct RotationRequest {
-    /// Whether the old keys go and the new one signs at once, because others have seen an old one.
-    #[serde(default)]
-    at_once: bool,
-}
-
-fn answer(tenant: &TenantId, id: &ConnectionId, provider: OauthProvider) -> OauthProviderAnswer {
+pub(super) fn answer(tenant: &TenantId, id: &ConnectionId, provider: OauthProvider) -> OauthProviderAnswer {
     let is_signing = provider.authentication == Authentication::PrivateKeyJwt;
-    let key = |key: crate::delivery::connection::PublicKey| KeyAnswer {
-        id: key.id,
-        signs: Time(key.signs),
-        expires: key.expires.map(Time),
-    };
+    let key = |key: PublicKey| KeyAnswer { id: key.id, signs: Time(key.signs), expires: key.expires.map(Time) };
     OauthProviderAnswer {
         jwks: is_signing.then(|| format!("/api/v1/client-keys/{tenant}/{id}/jwks.json")),
         name: provider.name,
@@ -151,7 +135,7 @@ pub(in crate::control) async fn put_oauth_provider(
             provider.authentication = Authentication::PrivateKeyJwt;
             secrets.client_secret = None;
             if provider.keys.is_empty() {
-                rotate(&state, &mut provider, &mut secrets, false)?;
+                client_keys::rotate(&state, &mut provider, &mut secrets, false)?;
             }
         }
         (given, false) => {
@@ -232,82 +216,16 @@ pub(in crate::control) async fn delete_oauth_provider(
     super::delete(&state, &grant.tenant, KIND, &id).await
 }
 
-/// Makes a new key for an OAuth provider's assertions. It is published now and signs in ten minutes.
-#[utoipa::path(
-    post,
-    path = "/api/v1/oauth-providers/{id}/rotate-key",
-    operation_id = "rotate_oauth_provider_key",
-    tag = "delivery",
-    params(("id" = ConnectionId, Path)),
-    request_body = RotationRequest,
-    responses((status = OK, body = Kept<OauthProviderAnswer>, headers(("ETag" = String))), (status = NOT_FOUND)),
-)]
-pub(in crate::control) async fn rotate_oauth_provider_key(
-    State(state): State<ControlState>,
-    Path(path): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let grant: Arc<Bearer> = authorize(&state, &headers).await?;
-    let id: ConnectionId = id("id", &path)?;
-    let RotationRequest { at_once } = if body.is_empty() { RotationRequest::default() } else { body::read(&body)? };
-    let found = super::find::<OauthProvider>(&state, &grant.tenant, KIND, &id).await?;
-    let (mut provider, kept) = found.ok_or_else(|| missing(KIND.name()))?;
-    if provider.authentication != Authentication::PrivateKeyJwt {
-        return Err(invalid("id", "the provider has a client secret and no key"));
-    }
-    let mut secrets = secrets(&state, &grant.tenant, Some(&kept)).await?;
-    rotate(&state, &mut provider, &mut secrets, at_once)?;
-    let sealed = Some(sealed(&state, &grant.tenant, &id, &secrets).await?);
-    let connection = Connection { id: id.clone(), body: String::new(), refers: None, sealed };
-    // Of two rotations at once one is told that the other was faster.
-    let mut headers = HeaderMap::new();
-    headers.extend(HeaderValue::from_str(&format!("\"{}\"", kept.revision)).ok().map(|tag| (header::IF_MATCH, tag)));
-    let tenant = grant.tenant.clone();
-    super::put(&state, (&grant.tenant, KIND, &headers), connection, provider, |p| answer(&tenant, &id, p)).await
-}
-
-/// The public keys of the assertions for an OAuth provider: the URL it is given. <https://www.rfc-editor.org/rfc/rfc7517>
-#[utoipa::path(
-    get,
-    path = "/api/v1/client-keys/{tenant}/{id}/jwks.json",
-    operation_id = "read_client_keys",
-    tag = "delivery",
-    security(()),
-    params(("tenant" = String, Path), ("id" = String, Path)),
-    responses((status = OK, body = serde_json::Value)),
-)]
-pub(in crate::control) async fn read_client_keys(
-    State(state): State<ControlState>,
-    Path((tenant, path)): Path<(String, String)>,
-) -> Result<Response, Problem> {
-    // Whether there is such a provider is nobody's business.
-    let keys = match (TenantId::new(tenant), ConnectionId::new(path)) {
-        (Ok(tenant), Ok(id)) => super::find::<OauthProvider>(&state, &tenant, KIND, &id).await?,
-        _ => None,
-    };
-    let none = || serde_json::json!({ "keys": [] });
-    let set = keys.map_or_else(none, |(provider, _)| keys::published(&provider, state.clock.0.now()));
-    let age = HeaderValue::from_str(&format!("public, max-age={}", PUBLISHED_S / 2));
-    let age = age.unwrap_or(HeaderValue::from_static("no-cache"));
-    Ok(([(header::CACHE_CONTROL, age)], Json(set)).into_response())
-}
-
-fn rotate(
+pub(super) async fn secrets(
     state: &ControlState,
-    provider: &mut OauthProvider,
-    secrets: &mut Secrets,
-    at_once: bool,
-) -> Result<(), Problem> {
-    keys::rotate(provider, secrets, state.clock.0.now(), at_once).map_err(|error| unsealed(&error))
-}
-
-async fn secrets(state: &ControlState, tenant: &TenantId, kept: Option<&KeptConnection>) -> Result<Secrets, Problem> {
+    tenant: &TenantId,
+    kept: Option<&KeptConnection>,
+) -> Result<Secrets, Problem> {
     let Some(kept) = kept else { return Ok(Secrets::default()) };
     seal::secrets(&state.vault, tenant, kept).await.map_err(|error| unsealed(&error))
 }
 
-async fn sealed(
+pub(super) async fn sealed(
     state: &ControlState,
     tenant: &TenantId,
     id: &ConnectionId,
@@ -317,7 +235,7 @@ async fn sealed(
 }
 
 /// Secrets cannot be sealed or opened: the cause goes to the log.
-fn unsealed(error: &(dyn std::error::Error + 'static)) -> Problem {
+pub(super) fn unsealed(error: &(dyn std::error::Error + 'static)) -> Problem {
     tracing::error!(error, "secrets of an OAuth provider cannot be sealed or opened");
-    Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again").retry_after(5)
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again").retry_after(5)
 }

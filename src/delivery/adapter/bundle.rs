@@ -145,13 +145,12 @@ pub(super) fn located(location: &str) -> Option<String> {
 /// A search for a resource by what it is found by, or a read by its id there.
 pub(super) fn look(one: &Outgoing, remote: Option<&str>) -> Request {
     let kind = &one.key.0;
-    let (path, query) = match remote {
-        Some(remote) => (format!("{kind}/{remote}"), String::new()),
-        None => {
-            let (parameter, value) =
-                one.business.query().split_once('=').map(|(p, v)| (p.to_owned(), v.to_owned())).unwrap_or_default();
-            (kind.clone(), form_urlencoded::Serializer::new(String::new()).append_pair(&parameter, &value).finish())
-        }
+    let (path, query) = if let Some(remote) = remote {
+        (format!("{kind}/{remote}"), String::new())
+    } else {
+        let query = one.business.query();
+        let (parameter, value) = query.split_once('=').unwrap_or_default();
+        (kind.clone(), form_urlencoded::Serializer::new(String::new()).append_pair(parameter, value).finish())
     };
     Request { method: "GET", path, query, headers: Vec::new(), media: FHIR_JSON, body: Vec::new(), items: Vec::new() }
 }

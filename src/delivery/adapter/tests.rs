@@ -18,7 +18,13 @@ fn outgoing(observations: usize) -> Vec<Outgoing> {
     let made = |ordinal: usize, kind: &str, body: Value| {
         let Value::Object(body) = body else { panic!() };
         let key = (kind.to_owned(), uuid(ordinal));
-        Outgoing::new(&tenant, (ordinal as i64, key, 1), body, PatientBinding::Included, &Beside::default())
+        Outgoing::new(
+            &tenant,
+            (ordinal.cast_signed() as i64, key, 1),
+            body,
+            PatientBinding::Included,
+            &Beside::default(),
+        )
     };
     let to = |kind: &str, number: usize| json!({"reference": format!("{kind}/{}", uuid(number))});
     let mut all = vec![

@@ -133,7 +133,7 @@ impl Store {
         for (piece, items) in new.items.chunks(ITEMS).enumerate() {
             let mut sql = Sql::new("INSERT INTO operation_item (operation, refused, ordinal, kind, id) VALUES ");
             let rows = items.iter().enumerate().map(|(place, (kind, id))| {
-                let ordinal = Value::Int((piece * ITEMS + place) as i64);
+                let ordinal = Value::Int((piece * ITEMS + place).cast_signed() as i64);
                 vec![ordinal, Value::from(kind.as_str()), Value::from(id.as_str())]
             });
             sql.bind_rows(&[Value::Int(number), Value::Int(0)], rows);

@@ -212,8 +212,10 @@ async fn advance(tx: &mut Transaction<'_, Any>, progress: &Progress<'_>, now: In
     let brought = !progress.arrived.is_empty() || !progress.unchanged.is_empty() || !progress.refused.is_empty();
     let failed = matches!(progress.next, Next::Later(..) | Next::GiveUp(_));
     let mut sql = Sql::new("UPDATE operation SET state = ");
-    sql.bind(state).push(", sent = sent + ").bind((progress.arrived.len() + progress.unchanged.len()) as i64);
-    sql.push(", refused = refused + ").bind(progress.refused.len() as i64);
+    sql.bind(state)
+        .push(", sent = sent + ")
+        .bind((progress.arrived.len() + progress.unchanged.len()).cast_signed() as i64);
+    sql.push(", refused = refused + ").bind(progress.refused.len().cast_signed() as i64);
     sql.push(", attempts = ").push(if brought { "0" } else { "attempts" }).push(" + ").bind(i64::from(failed));
     if is_over {
         sql.push(", finished_us = ").bind(now.0);

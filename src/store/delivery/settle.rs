@@ -97,7 +97,7 @@ impl Store {
         let items: Vec<&Key> = missing.iter().chain(differing).collect();
         for (ordinal, (kind, id)) in items.iter().enumerate() {
             let mut sql = Sql::new("INSERT INTO operation_item (operation, refused, ordinal, kind, id) VALUES (");
-            let row = [number, 0, ordinal as i64].map(Value::Int).into_iter();
+            let row = [number, 0, ordinal.cast_signed() as i64].map(Value::Int).into_iter();
             sql.bind_list(row.chain([Value::from(kind.as_str()), Value::from(id.as_str())])).push(")");
             sql.query().execute(&mut *tx).await?;
         }
