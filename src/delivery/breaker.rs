@@ -47,8 +47,10 @@ impl Breakers {
     /// Targets that are not to be asked now.
     pub fn closed_to(&self, now: Instant) -> Vec<Target> {
         let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        let barred =
-            |state: &State| state.is_tried || state.busy >= self.most || state.until.is_some_and(|until| now < until);
+        let is_early = |until: Option<Instant>| until.is_some_and(|until| now < until);
+        let barred = |state: &State| {
+            state.is_tried || state.busy >= self.most || is_early(state.until) || is_early(state.paused)
+        };
         states.iter().filter(|(_, state)| barred(state)).map(|(target, _)| target.clone()).collect()
     }
 

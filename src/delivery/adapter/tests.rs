@@ -54,8 +54,9 @@ fn sent(adapter: &dyn Adapter, all: &[Outgoing]) -> Vec<Value> {
         let request = adapter.request(&pending, &known, adapter.most());
         assert!(!request.items.is_empty());
         let keys: Vec<Key> = request.items.iter().map(|&place| pending[place].key.clone()).collect();
-        for key in &keys {
-            known.insert(key.clone(), Delivered { remote: format!("r-{}", &key.1[30..]), digest: [0; 32] });
+        for one in request.items.iter().map(|&place| pending[place]) {
+            let remote = format!("r-{}", &one.business.value[30..]);
+            known.insert(one.key.clone(), Delivered { remote, digest: [0; 32] });
         }
         pending.retain(|one| !keys.contains(&one.key));
         bundles.push(serde_json::from_slice(&request.body).unwrap());
