@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::receiver::{CLIENT, Fault, Receiver, SECRET};
 use super::{close, connect, delivered, enrol, export, open, operations, record};
-use crate::support::{Server, eventually, scalar};
+use crate::support::{Server, eventually, scalar, time};
 
 /// Every reference to a local id leads to something the receiver has.
 fn assert_closed(receiver: &Receiver) {
@@ -60,10 +60,10 @@ fn an_episode_is_there_once_however_often_it_is_exported() {
         let sent = receiver.with(|store| store.resources.len());
         assert_eq!((&report["stored"], &report["checked"]), (&json!(sent), &json!(sent)), "{report}");
 
-        // Another export to the same place: nothing new.
+        // Once more, by an episode that holds the same results: nothing new.
         let arrivals = receiver.with(|store| store.arrivals.len());
-        client.put("/api/v1/data-exports/again", &json!({"kind": "fhir_medplum", "target_ref": "project"})).expect(201);
-        open(&client, "e2", "jane-doe", &["chest-1"]);
+        let body = json!({"enrolment": "n-jane-doe", "start": time(330_000_000), "devices": ["chest-1"]});
+        client.put("/api/v1/episodes/e2", &body).expect(201);
         close(&client, "e2", 331);
         delivered(&client, 2);
         assert_eq!(receiver.with(|store| store.arrivals.len()), arrivals);
