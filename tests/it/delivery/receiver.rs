@@ -308,7 +308,8 @@ impl Store {
                 self.resources.get(name).map_or(outcome(404, "Not found"), |found| (200, found.clone()))
             }
             "GET" => {
-                let query: String = form_urlencoded::parse(query.as_bytes()).map(|(n, v)| format!("{n}={v}")).collect();
+                let query = form_urlencoded::parse(query.as_bytes()).next().map(|(n, v)| format!("{n}={v}"));
+                let query = query.unwrap_or_default();
                 let found = self.matching(kind, &query);
                 let entries: Vec<Value> = found.iter().map(|name| json!({"resource": self.resources[name]})).collect();
                 (200, json!({"resourceType": "Bundle", "type": "searchset", "entry": entries}))
