@@ -85,7 +85,7 @@ impl App {
         let vault = Vault::new(config.archive.clone(), store.clone(), Arc::clone(&clock));
         // Without a public URL nobody but this machine is served, and its own servers are asked as well.
         let open = if config.public_url.is_some() { Reach::Public } else { Reach::Loopback };
-        let reach = if config.targets_anywhere { Reach::Anywhere } else { open };
+        let reach = config.targets.unwrap_or(open);
         let archivist = Archivist {
             settings: config.archive,
             store: store.clone(),
@@ -119,8 +119,6 @@ impl App {
         alert::Sender::new(store.clone(), Arc::clone(&clock), ways.clone()).start();
         let episodes = Episodes::new(store.clone(), pipeline.clone(), &config.organization);
         Keeper::new(episodes.clone(), Arc::clone(&registry), Arc::clone(&clock)).start();
-        let conformance = projection::served(&registry).context("ig")?;
-        let validator = conformant::of(&conformance, config.tables.as_deref()).context("tables")?;
         let client = outward::client(reach, delivery::TIMEOUT).context("targets of exports")?;
         let folder = config.data.join("exports");
         let routes = Routes::new(
@@ -132,7 +130,7 @@ impl App {
         let delivery = Delivery::new(delivery::Parts {
             store: store.clone(),
             routes,
-            validator: Arc::new(validator),
+            validator: Arc::clone(&validator),
             vault: vault.clone(),
             clock: Arc::clone(&clock),
             telemetry: telemetry.clone(),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::id::TenantId;
+use crate::outward::Reach;
 use crate::time::MICROS;
 use crate::{alert, archive, auth};
 
@@ -36,8 +37,8 @@ pub struct Config {
     pub validate_writes: bool,
     /// Whether key sets of clients are fetched from private addresses and over http as well.
     pub key_sets_anywhere: bool,
-    /// Whether targets of exports may be at private addresses and answer over http as well.
-    pub targets_anywhere: bool,
+    /// How far targets of exports may be, where that is said.
+    pub targets: Option<Reach>,
     /// File of policies in Cedar that forbid more than scopes do.
     pub policy: Option<PathBuf>,
     /// How much callers may ask for.
@@ -194,7 +195,7 @@ impl Given {
             check_references: self.check_references.unwrap_or_default(),
             validate_writes: self.validate_writes.unwrap_or(true),
             key_sets_anywhere: self.key_sets_anywhere.unwrap_or_default(),
-            targets_anywhere: self.targets_anywhere.unwrap_or_default(),
+            targets: self.targets_anywhere.unwrap_or_default().then_some(Reach::Anywhere),
             policy: self.policy,
             limits: self
                 .requests_per_s

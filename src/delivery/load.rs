@@ -27,7 +27,7 @@ pub(super) async fn load(
     let mut bodies: BTreeMap<Key, (i64, Map<String, Value>)> = BTreeMap::new();
     for (kind, ids) in kinds {
         if kind == "Patient" {
-            let synthetic = store.is_synthetic(tenant).await?.unwrap_or_default();
+            let synthetic = store.tenant(tenant).await?.is_some_and(|tenant| tenant.synthetic);
             for id in ids {
                 let patient = ResourceId::new(id).ok().and_then(|id| outgoing::patient(tenant, &id, synthetic));
                 bodies.extend(patient.map(|body| ((kind.to_owned(), id.to_owned()), (1, body))));
