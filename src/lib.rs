@@ -7,6 +7,7 @@
 
 // vocabulary
 pub mod id;
+pub mod secret;
 pub mod time;
 pub mod signal;
 pub mod packet;

@@ -17,7 +17,8 @@ pub use given::{Given, Settings};
 use mail::Mailer;
 
 use crate::outward::{self, Reach};
-use crate::store::{ChannelKind, DispatchState, Secret, Sending, Store, StoreError};
+use crate::secret::Secret;
+use crate::store::{ChannelKind, DispatchState, Sending, Store, StoreError};
 use crate::time::{Clock, Instant, MICROS};
 
 /// Time between two rounds.

@@ -8,7 +8,8 @@ use reqwest::{Client, Url};
 use ring::hmac;
 use serde_json::json;
 
-use crate::store::{Secret, Sending};
+use crate::secret::Secret;
+use crate::store::Sending;
 use crate::time::{Instant, MICROS};
 
 /// Sends one; anything but a success is a failure.

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::client::{ClientError, NewClient, RegistrationError};
 use super::scope::ScopeSet;
-use super::secret::Secret;
 use super::token::{self, AccessToken, Claims, KeyError};
 use super::{Auth, Denied, hash, new_id};
+use crate::secret::Secret;
 use crate::store::{ClientKeys, ClientRecord, StoreError};
 use crate::time::MICROS;
 

@@ -3,8 +3,8 @@
 //! A key has 32 random bytes, so a fast hash is the right one: there is nothing to guess.
 
 use super::scope::{Context, ScopeSet, UnknownScope};
-use super::secret::Secret;
 use crate::id::{ResourceId, TenantId};
+use crate::secret::Secret;
 use crate::store::{KeyRecord, Store, StoreError};
 use crate::time::Instant;
 

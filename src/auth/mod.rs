@@ -11,7 +11,6 @@ mod key;
 mod limit;
 mod policy;
 mod scope;
-mod secret;
 mod token;
 
 use std::collections::BTreeMap;
@@ -21,6 +20,7 @@ use std::time::{Duration, Instant};
 use axum::http::HeaderValue;
 use sha2::{Digest, Sha256};
 
+pub use crate::secret::Secret;
 #[cfg(test)]
 pub(crate) use app::fixture as app_fixture;
 pub use app::{
@@ -37,7 +37,6 @@ pub use issue::{Issued, NoToken};
 pub use key::{KeyError, NewKey};
 pub use policy::{Action, Decision, Place, Policy, PolicyError};
 pub use scope::{Access, Context, Mark, ResourceScope, ScopeSet, UnknownScope};
-pub use secret::Secret;
 pub use token::{AccessToken, Claims, KeyError as SigningKeyError, Keys, rotate};
 
 use crate::store::{Store, StoreError, TenantFacts};

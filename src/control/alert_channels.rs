@@ -13,7 +13,8 @@ use super::body::{List, PageQuery, check_text, id, invalid, missing, query, read
 use super::{ControlState, authorize, unavailable};
 use crate::id::ChannelId;
 use crate::problem::Problem;
-use crate::store::{Channel, ChannelKind, Page, Secret, Severity};
+use crate::secret::Secret;
+use crate::store::{Channel, ChannelKind, Page, Severity};
 
 /// A channel, as it is sent.
 #[derive(Debug, Deserialize, ToSchema)]

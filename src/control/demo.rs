@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 
 use super::body::{check_text, invalid, read};
 use super::{ControlState, authorize};
-use crate::auth::Secret;
 use crate::delivery::demo::{DemoError, FEATURES, Feature, Made, Project};
 use crate::problem::Problem;
+use crate::secret::Secret;
 
 /// Values, and whose project they go to.
 #[derive(Deserialize, ToSchema)]

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::connection::{Authentication, OauthProvider};
 use super::keys::{self, KeyError, Secrets};
 use super::throttle;
-use crate::auth::Secret;
 use crate::id::{ConnectionId, TenantId};
+use crate::secret::Secret;
 use crate::time;
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::request::Place;
-use crate::auth::Secret;
+use crate::secret::Secret;
 
 /// No other host and no path of this one can set or see a cookie of such a name, and it never goes in the open.
 /// Where the server is reached over http it is on this machine, and browsers refuse the name there.

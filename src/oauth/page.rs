@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::error::Error;
-use crate::auth::Secret;
+use crate::secret::Secret;
 
 const STYLE: &str = include_str!("pages/page.css");
 

@@ -57,7 +57,7 @@ use sqlx::{Any, AnyPool, Connection as _, Executor, Transaction};
 use tokio::sync::Semaphore;
 
 pub use alert::{
-    Alert, AlertKind, AlertState, Channel, ChannelKind, Dispatch, DispatchState, NewAlert, Secret, Sending, Severity,
+    Alert, AlertKind, AlertState, Channel, ChannelKind, Dispatch, DispatchState, NewAlert, Sending, Severity,
 };
 pub use archive::{
     Act, ArchiveBlock, ArchiveHead, ArchiveKey, ArchiveTotals, ArchiveWriter, AuditRecord, Deletion, LegalHold, Mark,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::auth::Secret;
+use crate::secret::Secret;
 
 /// What was given, by flags, environment or file.
 #[derive(Clone, Default, Deserialize, clap::Args)]

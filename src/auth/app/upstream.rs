@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::NotSignedIn;
-use crate::auth::Secret;
+use crate::secret::Secret;
 
 /// How long what the provider says of itself is kept: its keys may change.
 const KEPT: Duration = Duration::from_secs(300);

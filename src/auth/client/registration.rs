@@ -2,9 +2,9 @@
 
 use super::fetch::{FetchError, Fetcher};
 use super::jwks::{InvalidKeySet, KeySet};
-use crate::auth::Secret;
 use crate::auth::scope::{Context, ScopeSet, UnknownScope};
 use crate::id::TenantId;
+use crate::secret::Secret;
 use crate::store::{ClientKeys, ClientRecord, Store, StoreError};
 
 /// What a new client is to be.

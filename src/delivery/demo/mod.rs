@@ -16,9 +16,9 @@ use super::keys::Secrets;
 use super::outgoing::Outgoing;
 use super::token;
 use super::transport::Http;
-use crate::auth::Secret;
 use crate::outward::{self, Reach};
 use crate::registry::Registry;
+use crate::secret::Secret;
 use crate::store::delivery::Delivered;
 
 /// Hosts that are asked, beside this machine in development.

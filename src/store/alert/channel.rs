@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 
 use super::Severity;
 use crate::id::{ChannelId, TenantId};
+use crate::secret::Secret;
 use crate::store::program::{from_word, id, word};
 use crate::store::sql::Sql;
 use crate::store::{Page, Store, StoreError, Written};
@@ -18,29 +19,6 @@ pub enum ChannelKind {
     Webhook,
     /// A mail to an address.
     Email,
-}
-
-/// A secret that is not shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes the text.
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret")
-    }
 }
 
 /// A way alerts are sent.
@@ -137,6 +115,6 @@ fn from_row(row: &AnyRow) -> Result<Channel, StoreError> {
         kind: from_word(row.try_get(1)?, "kind of alert channel")?,
         address: row.try_get(2)?,
         least: Severity::of(row.try_get(3)?)?,
-        secret: row.try_get::<Option<String>, _>(4)?.map(Secret),
+        secret: row.try_get::<Option<String>, _>(4)?.map(Secret::new),
     })
 }

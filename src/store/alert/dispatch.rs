@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
-use super::{AlertKind, ChannelKind, Secret, Severity};
+use super::{AlertKind, ChannelKind, Severity};
 use crate::id::{AlertId, ChannelId, TenantId};
+use crate::secret::Secret;
 use crate::store::program::{from_word, id, word};
 use crate::store::{Store, StoreError};
 use crate::time::Instant;

@@ -1,9 +1,11 @@
 //! Secrets, which are shown on purpose or not at all.
 
+use serde::Deserialize;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A text that is not to be seen in logs, and is overwritten when it is no longer needed.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
