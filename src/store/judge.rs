@@ -6,8 +6,9 @@ use std::sync::Arc;
 use sqlx::{Any, Row as _, Transaction};
 
 use super::alert::{AlertKind, NewAlert, Severity};
-use super::held::{self, HeldKind, NewHeld, PacketRange};
+use super::held::{self, HeldKind, HeldState, NewHeld, PacketRange};
 use super::journal::stream_key;
+use super::program::id;
 use super::sql::{Sql, Value};
 use super::{Store, StoreError};
 use crate::conformant::{self, Issue, Validator};
@@ -151,12 +152,8 @@ impl Store {
             if unreadable.contains(&row.try_get::<i64, _>(2)?.cast_unsigned()) {
                 continue;
             }
-            let (id, tenant) = (row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?);
-            let mut sql = Sql::new("UPDATE quarantine SET state = 'redriven', settled_us = ");
-            sql.bind(self.clock.now().0).push(", settled_by = ").bind(SERVER);
-            sql.push(" WHERE tenant = ").bind(tenant.as_str()).push(" AND id = ").bind(id.as_str());
-            sql.push(" AND state = 'held'");
-            sql.query().execute(&self.writer).await?;
+            let (held, tenant) = (id(row.try_get(0)?, "quarantine id")?, id(row.try_get(1)?, "tenant")?);
+            self.settle(&tenant, &held, HeldState::Redriven, SERVER, None).await?;
         }
         Ok(())
     }
