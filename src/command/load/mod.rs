@@ -30,6 +30,8 @@ use transport::{Connection, Sent};
 
 /// Devices whose Observations are looked at.
 const LOOKED_AT: usize = 200;
+/// Samples after a beat by which the detector has decided on it, in time: the bound on its delay.
+const DECISION_US: i64 = 150_000;
 /// Devices that are due together when batching is on.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -178,6 +180,7 @@ async fn load(args: &Args) -> anyhow::Result<Report> {
         settled_s,
         devices_looked_at: looked_at.len(),
         observations: seen.count,
+        sample_ms: Latency::of(seen.sample_ms),
         fhir_ms: Latency::of(seen.fhir_ms),
         heart_rate_error: seen.worst_error,
         server: used,
@@ -302,8 +305,8 @@ impl Tally {
         self.contiguous.iter().flatten().map(|highest| highest + 1).sum()
     }
 
-    /// When the packet was sent that completed a span of samples ending `micros` after the device's start.
-    fn completed_at(&self, device: u32, micros: i64) -> Option<time::Instant> {
+    /// When the packet was sent that brought the samples up to `micros` after the device's start.
+    fn brought_at(&self, device: u32, micros: i64) -> Option<time::Instant> {
         let times = self.sent_at.get(device as usize)?.as_ref()?;
         let packet = usize::try_from((micros - 1).div_euclid(MICROS)).ok()?;
         times.get(packet).or(times.last()).copied()
@@ -314,6 +317,7 @@ impl Tally {
 #[derive(Default)]
 struct Seen {
     count: usize,
+    sample_ms: Vec<f64>,
     fhir_ms: Vec<f64>,
     worst_error: Option<f64>,
 }
@@ -342,11 +346,12 @@ async fn observations(
                 continue;
             };
             seen.count += 1;
-            if let Some(sent) = tally.completed_at(*device, end.0 - origin.0) {
-                seen.fhir_ms.push((updated.0 - sent.0) as f64 / 1000.0);
-            }
+            let end = end.0 - origin.0;
+            let since = |sent: time::Instant| (updated.0 - sent.0) as f64 / 1000.0;
+            seen.sample_ms.extend(tally.brought_at(*device, end).map(since));
+            seen.fhir_ms.extend(tally.brought_at(*device, end + DECISION_US).map(since));
             // Short windows at either end hold too few beats to judge by.
-            let from = (end.0 - origin.0) as f64 / MICROS as f64 - 60.0;
+            let from = end as f64 / MICROS as f64 - 60.0;
             if let Some(value) = resource["valueQuantity"]["value"].as_f64()
                 && let Some(truth) =
                     fleet.heart_rate(*device, from).filter(|_| from >= 0.0 && from + 60.0 <= f64::from(fleet.seconds()))

@@ -61,7 +61,9 @@ pub(super) struct Report {
     pub(super) devices_looked_at: usize,
     /// Heart rate Observations of these.
     pub(super) observations: usize,
-    /// From sending the packet that completed a window to `meta.lastUpdated` of its Observation.
+    /// From sending the packet with the last sample of a window to `meta.lastUpdated` of its Observation.
+    pub(super) sample_ms: Latency,
+    /// From sending the packet that completed it: the one with the samples by which the detector decides on the last beat.
     pub(super) fhir_ms: Latency,
     /// The furthest a heart rate over a whole minute was from the truth, in /min.
     pub(super) heart_rate_error: Option<f64>,
@@ -92,7 +94,9 @@ impl fmt::Display for Report {
             self.packets_per_second, self.samples_per_second, self.settled_s
         )?;
         writeln!(f, "                      p50        p95        p99        max")?;
-        for (name, latency) in [("due to ack", &self.ack_ms), ("device to FHIR", &self.fhir_ms)] {
+        let latencies =
+            [("due to ack", &self.ack_ms), ("sample to FHIR", &self.sample_ms), ("device to FHIR", &self.fhir_ms)];
+        for (name, latency) in latencies {
             writeln!(
                 f,
                 "{name:<15}{:>7.1} ms {:>7.1} ms {:>7.1} ms {:>7.1} ms",
