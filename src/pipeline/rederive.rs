@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Track;
-use super::claim::claims;
+use super::claim::{claims, drafts};
 use super::later::draw_strip;
 use super::worker::clock_of;
 use crate::algorithm::PacketSeen;
@@ -11,8 +11,7 @@ use crate::id::EpisodeId;
 use crate::packet::RawPacket;
 use crate::projection::{self, Batch, Organization, Prompt};
 use crate::registry::Registry;
-use crate::resource::Resource;
-use crate::store::{Change, Claim, PacketRange, Store, StoreError, StreamId};
+use crate::store::{Change, Claim, Draft, PacketRange, Store, StoreError, StreamId};
 
 /// Packets in one read.
 const PAGE: i64 = 512;
@@ -105,35 +104,35 @@ impl Rederivation {
                 continue;
             }
             let tenant = &batch.origin.tenant;
-            let (resources, claims) = self.resources(&batch);
-            let all = [resources.clone(), self.store.weigh(tenant, claims.clone()).await?].concat();
-            for (resource, change) in all.iter().zip(self.store.compare(tenant, &all).await?) {
+            let (drafts, claims) = self.drafts(&batch);
+            let all = [drafts.clone(), self.store.weigh(tenant, claims.clone()).await?].concat();
+            for (draft, change) in all.iter().zip(self.store.compare(tenant, &all).await?) {
                 match change {
                     Change::None => comparison.same += 1,
-                    Change::Update => comparison.changed.push(resource.reference()),
-                    Change::Create => comparison.new.push(resource.reference()),
+                    Change::Update => comparison.changed.push(draft.reference()),
+                    Change::Create => comparison.new.push(draft.reference()),
                 }
             }
             // Also what is the same: of that nothing is in quarantine any more.
             if self.write {
                 let packets = PacketRange { stream, first: batch.packets.first, last: batch.packets.last };
-                comparison.invalid.extend(self.store.put_claims(tenant, resources, claims, packets).await?);
+                comparison.invalid.extend(self.store.put_claims(tenant, drafts, claims, packets).await?);
             }
         }
         Ok(())
     }
 
     /// What a batch gives, and what it gives if other sources do not measure it better.
-    fn resources(&self, batch: &Batch) -> (Vec<Resource>, Vec<Claim>) {
+    fn drafts(&self, batch: &Batch) -> (Vec<Draft>, Vec<Claim>) {
         let organization = Organization::of(&batch.origin.tenant, &self.organization);
         let draw =
             |block: &_, paper, lead: Option<&str>, quality| draw_strip(&self.registry, block, paper, lead, quality);
         // The rows were checked when they were read.
         let Prompt { values: mut resources, contested } =
             projection::prompt(batch, &self.registry, &organization).unwrap_or_default();
-        let (claims, others) = claims(&batch.origin, contested);
+        let (claims, others) = claims(&self.store, &batch.origin, contested);
         resources.extend(others);
         resources.extend(projection::series(batch, &self.registry, &organization, &draw).unwrap_or_default());
-        (resources, claims)
+        (drafts(&self.store, &batch.origin.tenant, resources), claims)
     }
 }

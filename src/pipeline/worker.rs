@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::claim::claims;
+use super::claim::{claims, drafts};
 use super::committer::{Commits, Finished, insist};
 use super::later::{Later, Series, draw_strip};
 use super::{Parts, Work, sensor, together};
@@ -170,7 +170,8 @@ impl Worker {
         let (batches, mut commit) = series.into_parts();
         for batch in &batches {
             let projected = self.project_series(batch);
-            commit.resources.extend(projected.into_iter().filter(|r| self.is_news(r, batch)));
+            let news = projected.into_iter().filter(|r| self.is_news(r, batch)).collect();
+            commit.drafts.extend(drafts(&self.parts.store, &commit.tenant, news));
         }
         finished.commit = Some(commit);
         Some(finished)
@@ -435,7 +436,7 @@ impl Worker {
         let (waits, clock) = (live.gave_series, known(&live.clock));
         let mut soon = Box::new(Commit {
             tenant: live.track.key().tenant.clone(),
-            resources: Vec::new(),
+            drafts: Vec::new(),
             contributions: batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect(),
             claims: Vec::new(),
             packets: span(&batches),
@@ -451,8 +452,8 @@ impl Worker {
         for batch in &batches {
             self.project_prompt(batch, &mut soon);
         }
-        soon.resources
-            .extend(segment.zip(batches.first()).and_then(|(segment, batch)| self.coincident(batch, &segment)));
+        let coincident = segment.zip(batches.first()).and_then(|(segment, batch)| self.coincident(batch, &segment));
+        soon.drafts.extend(drafts(&self.parts.store, &soon.tenant, coincident.into_iter().collect()));
         let finished = Finished { packets: std::mem::take(packets), ..Finished::default() };
         if !waits {
             self.hand_over(Finished { commit: Some(soon), ..finished });
@@ -474,9 +475,10 @@ impl Worker {
         let organization = Organization::of(&batch.origin.tenant, &self.parts.organization);
         match projection::prompt(batch, &self.parts.registry, &organization) {
             Ok(Prompt { values, contested }) => {
-                let (claims, others) = claims(&batch.origin, contested);
+                let (claims, others) = claims(&self.parts.store, &batch.origin, contested);
                 let all = std::iter::once(organization.resource()).chain(values).chain(others);
-                commit.resources.extend(all.filter(|r| self.is_news(r, batch)));
+                let news = all.filter(|r| self.is_news(r, batch)).collect();
+                commit.drafts.extend(drafts(&self.parts.store, &commit.tenant, news));
                 commit.claims.extend(claims);
             }
             Err(error) => has_no_form(&error),

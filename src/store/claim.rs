@@ -10,16 +10,14 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
-use super::body::Bodies;
 use super::dialect::Dialect;
+use super::draft::Draft;
 use super::held::PacketRange;
-use super::judge::Cause;
 use super::program::sources_of;
 use super::resource::{derived, upsert, whole};
 use super::retract::retracted;
 use super::sql::Sql;
 use super::{Meeting, Store, StoreError};
-use crate::fhir::stored;
 use crate::id::{DeviceKey, EpisodeId, ResourceId, SignalCode, StreamName, TenantId, resource_id};
 use crate::program::Source;
 use crate::projection::{PassedOver, as_first_computed, with_passed_over};
@@ -41,14 +39,14 @@ pub struct Claim {
     /// Who says so, and how well it was measured.
     pub source: priority::Claim,
     /// Its Observation and Provenance.
-    pub resources: Vec<Resource>,
+    pub drafts: Vec<Draft>,
 }
 
 /// What is to be stored after claims were weighed.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     /// Resources of those that count.
-    resources: Vec<Resource>,
+    drafts: Vec<Draft>,
     /// References of what counts no longer.
     retracted: Vec<String>,
 }
@@ -91,17 +89,17 @@ async fn settle(
         }
         let at = newest.entry(subject.clone()).or_insert(window.end);
         *at = window.end.max(*at);
-        let claims = Claims { bodies: &store.bodies, tenant, subject };
+        let claims = Claims { store, tenant, subject };
         if claims.is_alone(tx, window, &claim.source).await? {
-            claims.keep(tx, window, &claim.source, &claim.resources, true).await?;
-            settled.resources.extend(claim.resources);
+            claims.keep(tx, window, &claim.source, &claim.drafts, true).await?;
+            settled.drafts.extend(claim.drafts);
         } else {
-            claims.put(tx, window, claim.source, claim.resources, &mut settled).await?;
+            claims.put(tx, window, claim.source, claim.drafts, &mut settled).await?;
         }
     }
     for (subject, at) in newest {
         let from = Instant::MIN.max(at.plus(-KEPT_US));
-        let claims = Claims { bodies: &store.bodies, tenant, subject };
+        let claims = Claims { store, tenant, subject };
         claims.forget_before(tx, from).await?;
     }
     Ok(settled)
@@ -112,7 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn weigh(&self, tenant: &TenantId, claims: Vec<Claim>) -> Result<Vec<Resource>, StoreError> {
+    pub async fn weigh(&self, tenant: &TenantId, claims: Vec<Claim>) -> Result<Vec<Draft>, StoreError> {
         if claims.is_empty() {
             return Ok(Vec::new());
         }
@@ -130,16 +128,16 @@ impl Store {
     pub async fn put_claims(
         &self,
         tenant: &TenantId,
-        mut resources: Vec<Resource>,
+        mut drafts: Vec<Draft>,
         claims: Vec<Claim>,
         packets: PacketRange,
     ) -> Result<Vec<String>, StoreError> {
         let mut tx = self.begin().await?;
-        resources.extend(weighed(&mut tx, self, tenant, claims).await?);
-        let cause = Cause::of(&mut tx, Some(packets)).await?;
-        let stored = upsert(&mut tx, self, tenant, resources, cause, self.clock.now()).await?;
+        drafts.extend(weighed(&mut tx, self, tenant, claims).await?);
+        drafts.iter_mut().for_each(|draft| draft.packets = Some(packets));
+        let stored = upsert(&mut tx, self, tenant, drafts, self.clock.now()).await?;
         tx.commit().await?;
-        Ok(stored.invalid.iter().map(|invalid| invalid.reference().to_owned()).collect())
+        Ok(stored.invalid.into_iter().map(|invalid| invalid.reference).collect())
     }
 }
 
@@ -149,21 +147,22 @@ pub(super) async fn weighed(
     store: &Store,
     tenant: &TenantId,
     claims: Vec<Claim>,
-) -> Result<Vec<Resource>, StoreError> {
-    settle(tx, store, tenant, claims).await?.into_resources(tx, &store.bodies, tenant).await
+) -> Result<Vec<Draft>, StoreError> {
+    settle(tx, store, tenant, claims).await?.into_drafts(tx, store, tenant).await
 }
 
 impl Settled {
     /// The resources that are to be stored: what does not count any more was an error.
-    pub(super) async fn into_resources(
+    pub(super) async fn into_drafts(
         self,
         tx: &mut Transaction<'_, Any>,
-        bodies: &Bodies,
+        store: &Store,
         tenant: &TenantId,
-    ) -> Result<Vec<Resource>, StoreError> {
-        let mut resources = retracted(tx, bodies, tenant, self.retracted, &BTreeSet::new()).await?;
-        resources.extend(self.resources);
-        Ok(resources)
+    ) -> Result<Vec<Draft>, StoreError> {
+        let retracted = retracted(tx, &store.bodies, tenant, self.retracted, &BTreeSet::new()).await?;
+        let mut drafts = store.drafts(tenant, retracted)?;
+        drafts.extend(self.drafts);
+        Ok(drafts)
     }
 }
 
@@ -200,7 +199,7 @@ pub(super) async fn withdraw(
             signal: SignalCode::new(signal).map_err(damaged)?,
         };
         lock(tx, store.dialect, tenant, &subject).await?;
-        let claims = Claims { bodies: &store.bodies, tenant, subject };
+        let claims = Claims { store, tenant, subject };
         let mut present = claims.present(tx, interval).await?;
         let is_own = |k: &Kept| k.interval == interval && k.source.device == *device && k.source.stream == *stream;
         if let Some(place) = present.iter().position(is_own) {
@@ -226,7 +225,7 @@ async fn lock(
 
 /// The claims of a subject.
 struct Claims<'a> {
-    bodies: &'a Bodies,
+    store: &'a Store,
     tenant: &'a TenantId,
     subject: Subject,
 }
@@ -262,24 +261,24 @@ impl Claims<'_> {
         tx: &mut Transaction<'_, Any>,
         interval: Interval,
         source: priority::Claim,
-        resources: Vec<Resource>,
+        drafts: Vec<Draft>,
         settled: &mut Settled,
     ) -> Result<(), StoreError> {
         let mut present = self.present(tx, interval).await?;
         present.retain(|kept| !(kept.interval == interval && kept.source.is_of(&source)));
-        let refs = refs(&resources);
+        let refs = refs(&drafts);
         // It counted or not: what is in the record by it is the same resource, and is written anew or retracted.
         present.push(Kept { interval, source, refs, counts: true });
-        self.weigh(tx, interval, present, Some(resources), settled).await
+        self.weigh(tx, interval, present, Some(drafts), settled).await
     }
 
-    /// Decides anew what counts around `interval`. `fresh` are the resources of the last of `present`, which is not kept yet.
+    /// Decides anew what counts around `interval`. `fresh` are the drafts of the last of `present`, which is not kept yet.
     async fn weigh(
         &self,
         tx: &mut Transaction<'_, Any>,
         interval: Interval,
         present: Vec<Kept>,
-        mut fresh: Option<Vec<Resource>>,
+        mut fresh: Option<Vec<Draft>>,
         settled: &mut Settled,
     ) -> Result<(), StoreError> {
         let order = self.order(tx).await?;
@@ -302,7 +301,7 @@ impl Claims<'_> {
             }
             let is_fresh = fresh.is_some();
             let content = match fresh {
-                Some(resources) => resources,
+                Some(drafts) => drafts,
                 None if kept.counts => self.recorded(tx, kept).await?,
                 None => self.put_aside(tx, kept).await?,
             };
@@ -311,13 +310,25 @@ impl Claims<'_> {
             }
             if does_count {
                 let passed_over = if is_window { self.passed_over(&order, &kept.source, &present) } else { Vec::new() };
-                settled.resources.extend(content.into_iter().map(|r| noted(r, &passed_over)));
+                for draft in content {
+                    settled.drafts.push(self.noted(draft, &passed_over)?);
+                }
             } else if kept.counts && !is_window {
                 let observations = kept.refs.split(' ').filter(|r| r.starts_with("Observation/"));
                 settled.retracted.extend(observations.map(str::to_owned));
             }
         }
         Ok(())
+    }
+
+    /// What says of a claim that it counts names those that do not.
+    fn noted(&self, draft: Draft, passed_over: &[PassedOver]) -> Result<Draft, StoreError> {
+        if draft.kind != "Provenance" || passed_over.is_empty() {
+            return Ok(draft);
+        }
+        let resource = draft.into_resource()?;
+        let element = with_passed_over(&resource.element, passed_over);
+        self.store.draft(self.tenant, Resource { element, ..resource })
     }
 
     fn passed_over(&self, order: &[Source], winner: &priority::Claim, present: &[Kept]) -> Vec<PassedOver> {
@@ -358,10 +369,10 @@ impl Claims<'_> {
         tx: &mut Transaction<'_, Any>,
         interval: Interval,
         source: &priority::Claim,
-        resources: &[Resource],
+        drafts: &[Draft],
         counts: bool,
     ) -> Result<(), StoreError> {
-        let body = if counts { None } else { Some(body(resources)?) };
+        let body = if counts { None } else { Some(body(drafts)?) };
         sqlx::query(
             "INSERT INTO claim (tenant, patient, episode, signal, end_us, start_us, device, stream, model, quality, refs, body) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
@@ -378,7 +389,7 @@ impl Claims<'_> {
         .bind(source.stream.as_str())
         .bind(source.model.as_deref())
         .bind(thousandths(source.quality))
-        .bind(refs(resources))
+        .bind(refs(drafts))
         .bind(body)
         .execute(&mut **tx)
         .await?;
@@ -386,21 +397,22 @@ impl Claims<'_> {
     }
 
     /// The resources of a claim that counts, as its source gave them.
-    async fn recorded(&self, tx: &mut Transaction<'_, Any>, kept: &Kept) -> Result<Vec<Resource>, StoreError> {
-        let mut resources = Vec::new();
+    async fn recorded(&self, tx: &mut Transaction<'_, Any>, kept: &Kept) -> Result<Vec<Draft>, StoreError> {
+        let mut drafts = Vec::new();
         for reference in kept.refs.split(' ') {
             let (kind, id) = reference.split_once('/').ok_or(StoreError::Damaged { what: "claim" })?;
-            let Some(stored) = derived(tx, self.bodies, self.tenant, kind, id).await? else { continue };
+            let Some(stored) = derived(tx, &self.store.bodies, self.tenant, kind, id).await? else { continue };
             let element = as_first_computed(kind, stored);
-            resources.push(Resource { kind: kind.to_owned(), id: ResourceId::new(id).map_err(damaged)?, element });
+            let resource = Resource { kind: kind.to_owned(), id: ResourceId::new(id).map_err(damaged)?, element };
+            drafts.push(self.store.draft(self.tenant, resource)?);
         }
-        Ok(resources)
+        Ok(drafts)
     }
 
     /// The resources of a claim that does not count.
-    async fn put_aside(&self, tx: &mut Transaction<'_, Any>, kept: &Kept) -> Result<Vec<Resource>, StoreError> {
+    async fn put_aside(&self, tx: &mut Transaction<'_, Any>, kept: &Kept) -> Result<Vec<Draft>, StoreError> {
         let row = self.about_one(kept, "SELECT body FROM claim").query().fetch_one(&mut **tx).await?;
-        resources(&row.try_get::<Vec<u8>, _>(0)?)
+        self.store.drafts(self.tenant, resources(&row.try_get::<Vec<u8>, _>(0)?)?)
     }
 
     async fn delete(&self, tx: &mut Transaction<'_, Any>, kept: &Kept) -> Result<(), StoreError> {
@@ -452,13 +464,6 @@ fn counts(order: &[Source], kept: &Kept, present: &[Kept]) -> bool {
     !priority::is_passed_over(order, (kept.interval.end, &kept.source), &others)
 }
 
-fn noted(resource: Resource, passed_over: &[PassedOver]) -> Resource {
-    if resource.kind != "Provenance" || passed_over.is_empty() {
-        return resource;
-    }
-    Resource { element: with_passed_over(&resource.element, passed_over), ..resource }
-}
-
 impl Kept {
     fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
         let thousandths: i64 = row.try_get(5)?;
@@ -480,16 +485,13 @@ fn thousandths(quality: Option<Quality>) -> i64 {
     quality.map_or(-1, |quality| (quality.index() * 1000.0).round() as i64)
 }
 
-fn refs(resources: &[Resource]) -> String {
-    resources.iter().map(Resource::reference).collect::<Vec<_>>().join(" ")
+fn refs(drafts: &[Draft]) -> String {
+    drafts.iter().map(Draft::reference).collect::<Vec<_>>().join(" ")
 }
 
-fn body(resources: &[Resource]) -> Result<Vec<u8>, StoreError> {
-    let mut kept = Vec::with_capacity(resources.len());
-    for resource in resources {
-        kept.push((resource.kind.clone(), resource.id.to_string(), stored::tail(resource.element.clone())?));
-    }
-    postcard::to_stdvec(&Body(kept)).map_err(damaged)
+fn body(drafts: &[Draft]) -> Result<Vec<u8>, StoreError> {
+    let kept = |draft: &Draft| (draft.kind.clone(), draft.prepared.id.clone(), draft.prepared.tail.clone());
+    postcard::to_stdvec(&Body(drafts.iter().map(kept).collect())).map_err(damaged)
 }
 
 fn resources(body: &[u8]) -> Result<Vec<Resource>, StoreError> {

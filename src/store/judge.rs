@@ -21,38 +21,14 @@ const IDS: usize = 64;
 /// Who ends a quarantine when what was held back comes valid.
 const SERVER: &str = "server";
 
-/// What resources come of.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::store) struct Cause {
-    /// Their packets.
-    pub(in crate::store) packets: Option<PacketRange>,
-    /// Whether there may be some of them in quarantine.
-    pub(in crate::store) mends: bool,
-}
-
-impl Cause {
-    /// One of resources that come of these packets.
-    pub(in crate::store) async fn of(
-        tx: &mut Transaction<'_, Any>,
-        packets: Option<PacketRange>,
-    ) -> Result<Self, StoreError> {
-        let row = sqlx::query("SELECT 1 FROM quarantine WHERE kind = 'projection' AND state = 'held' LIMIT 1");
-        Ok(Self { packets, mends: row.fetch_optional(&mut **tx).await?.is_some() })
-    }
-}
-
 /// A resource that is not stored.
 #[derive(Debug)]
 pub(in crate::store) struct Invalid {
-    reference: String,
-    content: Vec<u8>,
-    issues: Vec<Issue>,
-}
-
-impl Invalid {
-    pub(in crate::store) fn reference(&self) -> &str {
-        &self.reference
-    }
+    pub(in crate::store) reference: String,
+    pub(in crate::store) content: Vec<u8>,
+    pub(in crate::store) issues: Vec<Issue>,
+    /// The packets it comes of.
+    pub(in crate::store) packets: Option<PacketRange>,
 }
 
 impl Store {
@@ -64,14 +40,19 @@ impl Store {
     }
 
     /// What is wrong with a resource, if that keeps it from being stored.
-    pub(in crate::store) fn judge(&self, kind: &str, id: &str, tail: &[u8]) -> Option<Invalid> {
-        let content = stored::without_version(kind, id, tail);
-        let issues = self.validator.as_ref()?.validate(&content, &[]);
+    pub(in crate::store) fn judge(&self, kind: &str, id: &str, tail: &[u8]) -> Option<Vec<Issue>> {
+        let issues = self.validator.as_ref()?.validate(&stored::without_version(kind, id, tail), &[]);
         let is_wrong = issues.iter().any(|issue| issue.severity == conformant::Severity::Error);
         // What takes an error back is stored whatever else is wrong with it.
         let retracts = |tail: &[u8]| String::from_utf8_lossy(tail).contains(r#""status":"entered-in-error""#);
-        (is_wrong && !retracts(tail)).then(|| Invalid { reference: format!("{kind}/{id}"), content, issues })
+        (is_wrong && !retracts(tail)).then_some(issues)
     }
+}
+
+/// Whether something that was computed is in quarantine.
+pub(in crate::store) async fn holds(tx: &mut Transaction<'_, Any>) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT 1 FROM quarantine WHERE kind = 'projection' AND state = 'held' LIMIT 1");
+    Ok(row.fetch_optional(&mut **tx).await?.is_some())
 }
 
 /// Holds back what is not valid, and raises an alert.
@@ -79,34 +60,30 @@ pub(in crate::store) async fn hold(
     tx: &mut Transaction<'_, Any>,
     tenant: &TenantId,
     invalid: &[Invalid],
-    packets: Option<PacketRange>,
     now: Instant,
 ) -> Result<(), StoreError> {
-    if invalid.is_empty() {
-        return Ok(());
-    }
-    let device = match packets {
-        Some(packets) => {
-            let row = sqlx::query("SELECT tenant, device, name FROM stream WHERE id = $1").bind(packets.stream);
-            Some(stream_key(&row.fetch_one(&mut **tx).await?)?.device)
-        }
-        None => None,
-    };
-    let alert = NewAlert {
-        kind: AlertKind::ResourceInvalid,
-        severity: Severity::Error,
-        cause: device.as_ref().map_or_else(String::new, |device| device.as_str().to_owned()),
-        about: device.map_or_else(|| "the control plane".to_owned(), |device| format!("device {device}")),
-        detail: "A resource that this server made is not valid: it was not stored",
-    };
-    for Invalid { reference, content, issues } in invalid {
+    for Invalid { reference, content, issues, packets } in invalid {
+        let device = match packets {
+            Some(packets) => {
+                let row = sqlx::query("SELECT tenant, device, name FROM stream WHERE id = $1").bind(packets.stream);
+                Some(stream_key(&row.fetch_one(&mut **tx).await?)?.device)
+            }
+            None => None,
+        };
+        let alert = NewAlert {
+            kind: AlertKind::ResourceInvalid,
+            severity: Severity::Error,
+            cause: device.as_ref().map_or_else(String::new, |device| device.as_str().to_owned()),
+            about: device.map_or_else(|| "the control plane".to_owned(), |device| format!("device {device}")),
+            detail: "A resource that this server made is not valid: it was not stored",
+        };
         let reason = issues.first().map(reason).unwrap_or_default();
         tracing::warn!(%tenant, reason, "a resource is not valid and is held back");
         let held = NewHeld {
             kind: HeldKind::Projection,
             name: name(reference),
             about: reference.clone(),
-            packets,
+            packets: *packets,
             received: None,
             reason,
             outcome: Some(conformant::outcome(issues).to_string().into_bytes()),

@@ -11,7 +11,6 @@ use super::claim;
 use super::contribution::{self, Meeting};
 use super::date::{DateMatch, Prefix, Span as DateSpan};
 use super::journal::{StreamId, StreamKey};
-use super::judge::Cause;
 use super::lease::Lease;
 use super::resource::{Origin, upsert_as_they_are};
 use super::search::{Filter, Search, TermMatch};
@@ -44,17 +43,19 @@ impl Store {
         if !self.hold(&mut tx, std::iter::once(lease)).await?.contains(&lease) {
             return Ok(false);
         }
-        let mut resources = retract::retracted(&mut tx, &self.bodies, &key.tenant, targets, &BTreeSet::new()).await?;
+        let retracted = retract::retracted(&mut tx, &self.bodies, &key.tenant, targets, &BTreeSet::new()).await?;
         let place = |patient: &str, episode: Option<&str>, at| is_placed(spans, patient, episode, at);
         let of = (&key.device, &key.name);
         let settled = claim::withdraw(&mut tx, self, &key.tenant, of, from, place).await?;
-        resources.extend(settled.into_resources(&mut tx, &self.bodies, &key.tenant).await?);
+        let mut together = Vec::new();
         for meeting in forget_contributions(&mut tx, key, from, spans).await? {
             let present = contribution::present(&mut tx, &key.tenant, &meeting).await?;
-            resources.extend(joint.together(&key.tenant, &present));
+            together.extend(joint.together(&key.tenant, &present));
         }
-        let cause = Cause::of(&mut tx, None).await?;
-        upsert_as_they_are(&mut tx, self, &key.tenant, resources, cause, self.clock.now()).await?;
+        let mut drafts = settled.into_drafts(&mut tx, self, &key.tenant).await?;
+        drafts.splice(..0, self.drafts(&key.tenant, retracted)?);
+        drafts.extend(self.drafts(&key.tenant, together)?);
+        upsert_as_they_are(&mut tx, self, &key.tenant, drafts, self.clock.now()).await?;
         forget_checkpoints(&mut tx, lease.stream, from).await?;
         tx.commit().await?;
         Ok(true)

@@ -12,6 +12,7 @@ mod body;
 mod checkpoint;
 mod claim;
 mod clock;
+mod commit;
 mod compare;
 mod connection;
 mod contribution;
@@ -20,6 +21,7 @@ pub mod delivery;
 mod developer_key;
 mod device_link;
 mod dialect;
+mod draft;
 mod error;
 mod fits;
 #[cfg(test)]
@@ -64,13 +66,15 @@ pub use archive::{
     RetentionRule,
 };
 pub use association::{Associations, EpisodeDevice};
-pub use checkpoint::{Checkpoint, Commit, Committed, Joint};
+pub use checkpoint::Checkpoint;
 pub use claim::Claim;
 pub use clock::KnownClock;
+pub use commit::{Commit, Committed, Joint};
 pub use compare::Change;
 pub use connection::{Connection, ConnectionKind, KeptConnection};
 pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
+pub use draft::Draft;
 pub use error::StoreError;
 pub use held::{Held, HeldKind, HeldState, Kept, NewHeld, PacketRange, Settled};
 pub use history::{Place, Versions};

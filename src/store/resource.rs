@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{Any, Row as _, Transaction};
 
 use super::body::Bodies;
+use super::draft::Draft;
 use super::index::{self, Index};
-use super::judge::{self, Cause, Invalid};
+use super::judge::{self, Invalid};
 use super::retract;
 use super::sql::{Sql, Value, pieces, rows_at_once};
 use super::table::Table;
 use super::write::Put;
 use super::{Store, StoreError};
 use crate::capability::ResourceRow;
-use crate::fhir::{Element, json, read, stored};
+use crate::fhir::{Element, json, stored};
 use crate::id::TenantId;
 use crate::projection::revised;
 use crate::resource::Resource;
@@ -56,7 +57,7 @@ impl Origin {
 }
 
 /// A resource ready to be written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::store) struct Prepared {
     pub(in crate::store) id: String,
     /// The version it is when it is new: 1, or one more than that of the deletion it comes after.
@@ -91,18 +92,18 @@ impl Store {
     /// # Errors
     /// One cannot be written as FHIR, or the database fails; nothing is stored then.
     pub async fn put(&self, tenant: &TenantId, resources: Vec<Resource>) -> Result<Upserted, StoreError> {
+        let drafts = self.drafts(tenant, resources)?;
         // Where others write too, one of them may have been faster; what it wrote is seen the second time.
-        let again = self.is_shared().then(|| resources.clone());
-        match (self.put_once(tenant, resources).await, again) {
-            (Err(error), Some(resources)) if error.is_contention() => self.put_once(tenant, resources).await,
+        let again = self.is_shared().then(|| drafts.clone());
+        match (self.put_once(tenant, drafts).await, again) {
+            (Err(error), Some(drafts)) if error.is_contention() => self.put_once(tenant, drafts).await,
             (result, _) => result,
         }
     }
 
-    async fn put_once(&self, tenant: &TenantId, resources: Vec<Resource>) -> Result<Upserted, StoreError> {
+    async fn put_once(&self, tenant: &TenantId, drafts: Vec<Draft>) -> Result<Upserted, StoreError> {
         let mut tx = self.begin().await?;
-        let cause = Cause::of(&mut tx, None).await?;
-        let Stored { upserted, .. } = upsert(&mut tx, self, tenant, resources, cause, self.clock.now()).await?;
+        let Stored { upserted, .. } = upsert(&mut tx, self, tenant, drafts, self.clock.now()).await?;
         tx.commit().await?;
         self.tend_bodies();
         Ok(upserted)
@@ -139,6 +140,8 @@ impl Store {
 pub(in crate::store) struct Stored {
     /// How many were what.
     pub(in crate::store) upserted: Upserted,
+    /// References of what was created or updated.
+    pub(in crate::store) written: BTreeSet<String>,
     /// What was stored before and is not said any more.
     dropped: Vec<String>,
     /// What is not stored.
@@ -150,15 +153,17 @@ pub(in crate::store) async fn upsert(
     tx: &mut Transaction<'_, Any>,
     store: &Store,
     tenant: &TenantId,
-    resources: Vec<Resource>,
-    cause: Cause,
+    drafts: Vec<Draft>,
     now: Instant,
 ) -> Result<Stored, StoreError> {
-    let written: BTreeSet<String> = resources.iter().map(Resource::reference).collect();
-    let mut stored = upsert_as_they_are(tx, store, tenant, resources, cause, now).await?;
-    let retracted =
-        retract::retracted(tx, &store.bodies, tenant, std::mem::take(&mut stored.dropped), &written).await?;
-    stored.upserted.updated += upsert_as_they_are(tx, store, tenant, retracted, cause, now).await?.upserted.updated;
+    let said: BTreeSet<String> = drafts.iter().map(Draft::reference).collect();
+    let mut stored = upsert_as_they_are(tx, store, tenant, drafts, now).await?;
+    let dropped = std::mem::take(&mut stored.dropped);
+    if !dropped.is_empty() {
+        let retracted = retract::retracted(tx, &store.bodies, tenant, dropped, &said).await?;
+        let drafts = store.drafts(tenant, retracted)?;
+        stored.upserted.updated += upsert_as_they_are(tx, store, tenant, drafts, now).await?.upserted.updated;
+    }
     Ok(stored)
 }
 
@@ -167,49 +172,42 @@ pub(in crate::store) async fn upsert_as_they_are(
     tx: &mut Transaction<'_, Any>,
     store: &Store,
     tenant: &TenantId,
-    resources: Vec<Resource>,
-    cause: Cause,
+    drafts: Vec<Draft>,
     moment: Instant,
 ) -> Result<Stored, StoreError> {
     let now = moment.0.div_euclid(1000) * 1000; // meta.lastUpdated has milliseconds
-    let mut kinds: BTreeMap<String, Vec<Prepared>> = BTreeMap::new();
-    let mut mended: Vec<String> = Vec::new();
-    for resource in resources {
-        if cause.mends {
-            mended.push(resource.reference());
-        }
-        let index = Index::of(tenant, store.capability.resource(&resource.kind), &resource.element);
-        let targets = match resource.kind.as_str() {
-            "Provenance" => {
-                read::strings(&resource.element, "target.reference").into_iter().map(str::to_owned).collect()
-            }
-            _ => Vec::new(),
-        };
-        let tail = stored::tail(resource.element)?;
-        let prepared = Prepared { id: resource.id.into(), version: 1, targets, tail, index };
-        kinds.entry(resource.kind).or_default().push(prepared);
-    }
     let mut stored = Stored::default();
-    for (kind, prepared) in kinds {
-        let prepared = last_of_each(prepared);
-        upsert_kind(tx, tenant, store, &kind, prepared, now, &mut stored).await?;
+    if drafts.is_empty() {
+        return Ok(stored);
+    }
+    let mends = judge::holds(tx).await?;
+    let mut kinds: BTreeMap<String, Vec<Draft>> = BTreeMap::new();
+    let mut mended: Vec<String> = Vec::new();
+    for draft in drafts {
+        if mends {
+            mended.push(draft.reference());
+        }
+        kinds.entry(draft.kind.clone()).or_default().push(draft);
+    }
+    for (kind, drafts) in kinds {
+        upsert_kind(tx, tenant, store, &kind, last_of_each(drafts), now, &mut stored).await?;
     }
     stored.upserted.held = stored.invalid.len();
-    judge::hold(tx, tenant, &stored.invalid, cause.packets, moment).await?;
-    mended.retain(|reference| stored.invalid.iter().all(|invalid| invalid.reference() != reference));
+    judge::hold(tx, tenant, &stored.invalid, moment).await?;
+    mended.retain(|reference| stored.invalid.iter().all(|invalid| invalid.reference != *reference));
     judge::mend(tx, tenant, &mended, moment).await?;
     Ok(stored)
 }
 
 /// The last of those with the same id, in the order of the first.
-fn last_of_each(prepared: Vec<Prepared>) -> Vec<Prepared> {
+fn last_of_each(drafts: Vec<Draft>) -> Vec<Draft> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    let mut kept: Vec<Prepared> = Vec::with_capacity(prepared.len());
-    for one in prepared {
-        if let Some(earlier) = places.get(&one.id).and_then(|&place| kept.get_mut(place)) {
+    let mut kept: Vec<Draft> = Vec::with_capacity(drafts.len());
+    for one in drafts {
+        if let Some(earlier) = places.get(&one.prepared.id).and_then(|&place| kept.get_mut(place)) {
             *earlier = one;
         } else {
-            places.insert(one.id.clone(), kept.len());
+            places.insert(one.prepared.id.clone(), kept.len());
             kept.push(one);
         }
     }
@@ -221,31 +219,34 @@ async fn upsert_kind(
     tenant: &TenantId,
     store: &Store,
     kind: &str,
-    prepared: Vec<Prepared>,
+    drafts: Vec<Draft>,
     now: i64,
     stored: &mut Stored,
 ) -> Result<(), StoreError> {
     let (table, row) = (Table::of(kind), store.capability.resource(kind));
-    let ids: Vec<&str> = prepared.iter().map(|one| one.id.as_str()).collect();
+    let ids: Vec<&str> = drafts.iter().map(|draft| draft.prepared.id.as_str()).collect();
     let current = current(tx, &store.bodies, tenant, table, &ids).await?;
     let mut new = Vec::new();
     let mut terms = Vec::new();
-    for one in prepared {
-        let current = current.get(&one.id);
+    for draft in drafts {
+        let current = current.get(&draft.prepared.id);
         let before = current.filter(|current| current.origin == Origin::Derived && !current.is_gone());
         let revised = match before {
-            None => Some(one),
-            Some(before) if before.tail == one.tail => None,
-            Some(before) => revision(tenant, table.kind, row, before, one)?,
+            None => Some(draft),
+            Some(before) if before.tail == draft.prepared.tail => None,
+            Some(before) => revision(tenant, store, row, before, draft)?,
         };
-        let Some(one) = revised else {
+        let Some(Draft { prepared: one, issues, packets, .. }) = revised else {
             stored.upserted.unchanged += 1;
             continue;
         };
-        if let Some(invalid) = store.judge(table.kind, &one.id, &one.tail) {
-            stored.invalid.push(invalid);
+        let reference = format!("{kind}/{}", one.id);
+        if let Some(issues) = issues {
+            let content = stored::without_version(kind, &one.id, &one.tail);
+            stored.invalid.push(Invalid { reference, content, issues, packets });
             continue;
         }
+        stored.written.insert(reference);
         match current {
             None => new.push(one),
             Some(current) if current.is_gone() => {
@@ -271,14 +272,19 @@ async fn upsert_kind(
 /// A resource that was computed again, with what makes it a revision of what is stored; none where it is the same.
 fn revision(
     tenant: &TenantId,
-    kind: &str,
+    store: &Store,
     row: Option<&ResourceRow>,
     current: &Current,
-    one: Prepared,
-) -> Result<Option<Prepared>, StoreError> {
-    let Some(element) = revised(kind, &whole(kind, &current.tail)?, &whole(kind, &one.tail)?) else { return Ok(None) };
+    draft: Draft,
+) -> Result<Option<Draft>, StoreError> {
+    let Draft { kind, prepared: one, packets, .. } = draft;
+    let Some(element) = revised(&kind, &whole(&kind, &current.tail)?, &whole(&kind, &one.tail)?) else {
+        return Ok(None);
+    };
     let index = Index::of(tenant, row, &element);
-    Ok(Some(Prepared { index, tail: stored::tail(element)?, ..one }))
+    let tail = stored::tail(element)?;
+    let issues = store.judge(&kind, &one.id, &tail);
+    Ok(Some(Draft { kind, prepared: Prepared { index, tail, ..one }, issues, packets }))
 }
 
 /// A stored resource as an element, its head left at zero.
@@ -519,11 +525,13 @@ mod tests {
 
     #[test]
     fn the_last_of_two_counts() {
-        let prepared = |id: &str, tail: u8| {
+        let draft = |id: &str, tail: u8| {
             let index = Index::of(&tenant("a"), None, &crate::fhir::Element::default());
-            Prepared { id: id.to_owned(), version: 1, targets: Vec::new(), tail: vec![tail], index }
+            let prepared = Prepared { id: id.to_owned(), version: 1, targets: Vec::new(), tail: vec![tail], index };
+            Draft { kind: "Device".to_owned(), prepared, issues: None, packets: None }
         };
-        let kept = last_of_each(vec![prepared("a", 1), prepared("b", 2), prepared("a", 3)]);
-        assert_eq!(kept.iter().map(|p| (p.id.as_str(), p.tail[0])).collect::<Vec<_>>(), [("a", 3), ("b", 2)]);
+        let kept = last_of_each(vec![draft("a", 1), draft("b", 2), draft("a", 3)]);
+        let kept: Vec<_> = kept.iter().map(|d| (d.prepared.id.as_str(), d.prepared.tail[0])).collect();
+        assert_eq!(kept, [("a", 3), ("b", 2)]);
     }
 }

@@ -11,7 +11,6 @@ use crate::program::{BusinessIdentifier, Ended, EnrolmentStatus, Episode, Extern
 use crate::resource::Resource;
 use crate::store::association::{attach, detach};
 use crate::store::device_link::mention;
-use crate::store::judge::Cause;
 use crate::store::resource::upsert;
 use crate::store::{EpisodeDevice, Store, StoreError};
 use crate::time::{Instant, MICROS};
@@ -158,8 +157,7 @@ impl Store {
             .await?;
         let of_encounter = sharing_encounter(tx, tenant, episode).await?;
         let shown = Shown { episode, title: &row.try_get::<String, _>(0)?, of_encounter: &of_encounter };
-        let cause = Cause::of(tx, None).await?;
-        upsert(tx, self, tenant, project(&shown), cause, self.clock.now()).await?;
+        upsert(tx, self, tenant, self.drafts(tenant, project(&shown))?, self.clock.now()).await?;
         Ok(())
     }
 }

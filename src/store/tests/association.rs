@@ -81,7 +81,7 @@ async fn a_change_takes_a_stream_back_to_before_it_once() {
     store.set_worn(&tenant, &key.device, &[span("a", None, i64::MIN, None)]).await.unwrap();
     let lease = lease(&store).await;
     store.append(&(1..=9).map(|n| entry(lease.stream, n, b"x")).collect::<Vec<_>>()).await.unwrap();
-    let commits: Vec<_> = (1..=10).map(|n| commit(lease, n, "60")).collect();
+    let commits: Vec<_> = (1..=10).map(|n| commit(&store, lease, n, "60")).collect();
     let newest = |n: usize| commits[n].checkpoint.as_ref().unwrap().newest;
     store.commit(&commits, ALONE).await.unwrap();
     assert_eq!((store.unfinished().await.unwrap(), store.overtaken(lease.stream).await.unwrap()), (vec![], None));
@@ -96,7 +96,7 @@ async fn a_change_takes_a_stream_back_to_before_it_once() {
     assert_eq!(refused.refused, 1, "it was computed before the change");
     assert!(store.take_back(&key, lease, newest(5), &spans, ALONE).await.unwrap());
     assert_eq!(store.overtaken(lease.stream).await.unwrap(), Some(newest(5)), "until something is stored after it");
-    let mut again = commit(lease, 10, "61");
+    let mut again = commit(&store, lease, 10, "61");
     again.revision = 2;
     again.checkpoint.as_mut().unwrap().revision = 2;
     store.commit(&[again], ALONE).await.unwrap();

@@ -45,7 +45,8 @@ async fn what_is_not_valid_is_held_back_and_the_rest_of_its_batch_is_stored() {
     };
     let good = observation("good", "p1", AT, "60");
     let resources = vec![good, wrong("bad"), provenance("v", "Observation/bad")];
-    let given = Commit { resources, packets: Some((7, 9)), ..commit(lease, 10, "60") };
+    let drafts = store.drafts(&tenant("a"), resources).unwrap();
+    let given = Commit { drafts, packets: Some((7, 9)), ..commit(&store, lease, 10, "60") };
     let done = store.commit(std::slice::from_ref(&given), ALONE).await.unwrap();
     assert_eq!((done.upserted.created, done.upserted.held), (2, 1));
     assert!(is_stored(&store, "good").await && !is_stored(&store, "bad").await);
@@ -76,7 +77,8 @@ async fn what_is_not_valid_is_held_back_and_the_rest_of_its_batch_is_stored() {
     assert_eq!(store.open_counts().await.unwrap(), (1, [0, 1, 0]));
 
     // It comes right: nobody has to look at it any more.
-    let right = Commit { resources: vec![observation("bad", "p1", AT, "60")], ..commit(lease, 20, "60") };
+    let drafts = store.drafts(&tenant("a"), [observation("bad", "p1", AT, "60")]).unwrap();
+    let right = Commit { drafts, ..commit(&store, lease, 20, "60") };
     assert_eq!(store.commit(&[right], ALONE).await.unwrap().upserted.held, 0);
     let settled = held(&store).await.remove(0);
     assert_eq!((settled.state, settled.settled.unwrap().by.as_str()), (HeldState::Redriven, "server"));

@@ -77,20 +77,24 @@ async fn a_stream_nobody_wears_is_held_by_nobody() {
 async fn what_was_computed_under_a_lapsed_lease_is_refused() {
     let [(a, mut of_a), (b, mut of_b)] = two(1).await;
     let lease = of_a.tend(0).await.unwrap().into_iter().next().unwrap();
-    let done = a.commit(&[commit(lease, 10, "60")], ALONE).await.unwrap();
+    let done = a.commit(&[commit(&a, lease, 10, "60")], ALONE).await.unwrap();
     assert_eq!((done.upserted.created, done.refused), (1, 0));
-    assert_eq!(b.commit(&[commit(lease, 20, "61")], ALONE).await.unwrap().refused, 1, "not the holder");
+    assert_eq!(b.commit(&[commit(&b, lease, 20, "61")], ALONE).await.unwrap().refused, 1, "not the holder");
 
     a.free(&[lease.stream]).await.unwrap();
     let theirs = of_b.tend(0).await.unwrap().into_iter().next().unwrap();
     assert_eq!((theirs.stream, theirs.epoch), (lease.stream, lease.epoch + 2));
-    assert_eq!(a.commit(&[commit(lease, 20, "62")], ALONE).await.unwrap().refused, 1);
-    assert_eq!(b.commit(&[commit(theirs, 20, "63")], ALONE).await.unwrap().upserted.created, 1);
+    assert_eq!(a.commit(&[commit(&a, lease, 20, "62")], ALONE).await.unwrap().refused, 1);
+    assert_eq!(b.commit(&[commit(&b, theirs, 20, "63")], ALONE).await.unwrap().upserted.created, 1);
 
     b.free(&[lease.stream]).await.unwrap();
     let back = of_a.tend(0).await.unwrap().into_iter().next().unwrap();
-    assert_eq!(a.commit(&[commit(lease, 30, "64")], ALONE).await.unwrap().refused, 1, "an earlier holding of its own");
-    assert_eq!(a.commit(&[commit(back, 30, "65")], ALONE).await.unwrap().refused, 0);
+    assert_eq!(
+        a.commit(&[commit(&a, lease, 30, "64")], ALONE).await.unwrap().refused,
+        1,
+        "an earlier holding of its own"
+    );
+    assert_eq!(a.commit(&[commit(&a, back, 30, "65")], ALONE).await.unwrap().refused, 0);
     let state = a.checkpoint(lease.stream, None).await.unwrap().unwrap().state;
     assert_eq!(state, b"65");
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::{Checkpoint, Commit, Joint, KnownClock, Lease, NewEntry, Statement, StreamId, StreamKey};
+use super::{Checkpoint, Commit, Joint, KnownClock, Lease, NewEntry, Statement, Store, StreamId, StreamKey};
 use crate::id::{DeviceKey, StreamName, TenantId};
 use crate::resource::Resource;
 use crate::store::fixture::{observation, resource, tenant};
@@ -53,13 +53,13 @@ impl Joint for Alone {
 }
 
 /// One Observation, and the state after the packet before `sequence`.
-fn commit(lease: Lease, sequence: u64, value: &str) -> Commit {
+fn commit(store: &Store, lease: Lease, sequence: u64, value: &str) -> Commit {
     let event = Instant(1_768_744_800_000_000 + sequence.cast_signed() * 60_000_000);
     let id = format!("o{}-{sequence}", lease.stream);
     let state = value.as_bytes().to_vec();
     Commit {
         tenant: tenant("a"),
-        resources: vec![observation(&id, "p1", &event.to_fhir(), value)],
+        drafts: vec![store.draft(&tenant("a"), observation(&id, "p1", &event.to_fhir(), value)).unwrap()],
         contributions: Vec::new(),
         claims: Vec::new(),
         packets: None,

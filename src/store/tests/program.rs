@@ -280,7 +280,7 @@ async fn measurements_make_exports_due_once_each_and_intervals_once_in_all() {
     store.open_episode(&tenant("a"), &opening("e1", &["d"]), SHOW).await.unwrap();
     let revision = store.associations(&tenant("a"), &device("d")).await.unwrap().revision;
     let of_episode = |sequence, value: &str| {
-        let mut commit = commit(lease, sequence, value);
+        let mut commit = commit(&store, lease, sequence, value);
         commit.revision = revision;
         commit.checkpoint.as_mut().unwrap().revision = revision;
         commit.episodes = [id("e1")].into();
@@ -302,7 +302,7 @@ async fn measurements_make_exports_due_once_each_and_intervals_once_in_all() {
     of_none.episodes.clear();
     store.commit(&[amended, of_none], ALONE).await.unwrap();
     assert_eq!(times("each").await.len(), 5, "an amendment is told, what is of no episode is not");
-    let mut claimed = commit(stray, 120, "60");
+    let mut claimed = commit(&store, stray, 120, "60");
     claimed.episodes = [id("e1")].into();
     assert_eq!(store.commit(&[claimed], ALONE).await.unwrap().upserted.created, 1);
     assert_eq!((times("each").await.len(), times("hourly").await.len()), (5, 1), "another device only says so");
