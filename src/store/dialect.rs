@@ -104,7 +104,11 @@ impl Dialect {
     /// Both write what was committed to the disk before they say so: an acknowledged packet is never lost.
     pub(in crate::store) fn settings(self, role: Role) -> &'static [&'static str] {
         match (self, role) {
-            (Self::Sqlite, Role::Write) => &[SQLITE_SETTINGS, "PRAGMA cache_size=-16384; PRAGMA synchronous=FULL"],
+            (Self::Sqlite, Role::Write) => &[
+                SQLITE_SETTINGS,
+                // 128 MB of log: `tend_log` is there before.
+                "PRAGMA cache_size=-16384; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=32768",
+            ],
             (Self::Sqlite, Role::Read) => &[SQLITE_SETTINGS, "PRAGMA cache_size=-4096; PRAGMA query_only=ON"],
             // A process that hangs in a transaction must not keep others from its streams for long.
             (Self::Postgres, Role::Write) => {
@@ -122,6 +126,14 @@ impl Dialect {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
             Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// Moves what is in the database's log to where it belongs, and waits for nobody; nothing where the database does that itself.
+    pub(in crate::store) fn tend_log(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => Some("PRAGMA wal_checkpoint(PASSIVE)"),
+            Self::Postgres => None,
         }
     }
 

@@ -32,6 +32,7 @@ mod index;
 mod journal;
 mod judge;
 mod lease;
+mod log;
 mod misplaced;
 mod oauth;
 mod orphan;
@@ -52,6 +53,7 @@ mod text;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -127,6 +129,8 @@ pub struct Shared {
     /// For each client that may write at the same time, and for each that may wait to.
     turns: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    /// Writing transactions that were started.
+    transactions: AtomicU64,
 }
 
 /// Most clients that wait to write.
@@ -164,8 +168,13 @@ impl Store {
         let waiting = Arc::new(Semaphore::new(MOST_WAITING));
         let (bodies, process) = (Bodies::default(), process_name()?);
         bodies.load(&readers).await?;
-        let shared = Shared { dialect, writer, readers, clock, capability, bodies, process, turns, waiting };
+        let transactions = AtomicU64::new(0);
+        let shared =
+            Shared { dialect, writer, readers, clock, capability, bodies, process, turns, waiting, transactions };
         let store = Self { shared: Arc::new(shared), validator: None };
+        if let Some(statement) = dialect.tend_log() {
+            tokio::spawn(log::tend(Arc::downgrade(&store.shared), statement));
+        }
         store.keep_indexes().await?;
         Ok(store)
     }
@@ -180,9 +189,14 @@ impl Store {
         self.dialect.is_shared()
     }
 
+    async fn begin_with(&self, statement: &'static str) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+        self.writer.begin_with(statement).await
+    }
+
     /// Starts a transaction that writes.
     async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
-        self.writer.begin_with(self.dialect.begin()).await
+        self.begin_with(self.dialect.begin()).await
     }
 
     /// Starts a transaction that writes and may give rows their numbers: the only one that does, until it ends.

@@ -103,7 +103,7 @@ impl Store {
     pub async fn writing(&self, tenant: &TenantId) -> Result<Writing, StoreError> {
         let _waiting = self.waiting.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| StoreError::Busy)?;
-        let tx = self.writer.begin_with(self.dialect.begin_of_client()).await?;
+        let tx = self.begin_with(self.dialect.begin_of_client()).await?;
         let Instant(now) = self.clock.now();
         let now = now.div_euclid(1000) * 1000;
         Ok(Writing { store: self.clone(), tenant: tenant.clone(), tx, now, _turn: turn })
