@@ -116,7 +116,7 @@ impl App {
             clock: SharedClock(Arc::clone(&clock)),
         };
         let ways = Ways::new(&config.alerts, open).context("alerts")?;
-        alert::Sender::new(store.clone(), Arc::clone(&clock), ways.clone()).start();
+        alert::Sender::new(store.clone(), Arc::clone(&clock), vault.clone(), ways.clone()).start();
         let episodes = Episodes::new(store.clone(), pipeline.clone(), &config.organization);
         Keeper::new(episodes.clone(), Arc::clone(&registry), Arc::clone(&clock)).start();
         let client = outward::client(reach, delivery::TIMEOUT).context("targets of exports")?;

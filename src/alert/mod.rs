@@ -6,6 +6,7 @@
 
 mod given;
 mod mail;
+mod seal;
 mod webhook;
 
 use std::sync::Arc;
@@ -15,10 +16,12 @@ use futures_util::future::join_all;
 
 pub use given::{Given, Settings};
 use mail::Mailer;
+pub use seal::{SealError, Sealed, origin};
 
+use crate::archive::Vault;
 use crate::outward::{self, Reach};
 use crate::secret::Secret;
-use crate::store::{ChannelKind, DispatchState, Sending, Store, StoreError};
+use crate::store::{ChannelKind, DispatchState, Sending, Store, StoreError, Unsealed};
 use crate::time::{Clock, Instant, MICROS};
 
 /// Time between two rounds.
@@ -91,11 +94,14 @@ impl Ways {
     }
 
     /// Sends one; what was wrong where it could not be, without the address.
-    async fn send(&self, sending: &Sending, now: Instant) -> Result<(), String> {
+    async fn send(&self, vault: &Vault, sending: &Sending, now: Instant) -> Result<(), String> {
         match &sending.to {
-            Some((ChannelKind::Webhook, address)) => {
-                let url = outward::url(address, self.reach).ok_or_else(|| Unusable::Url.to_string())?;
-                webhook::send(&self.client, url, sending, now).await
+            Some((ChannelKind::Webhook, _)) => {
+                let sealed = sending.sealed.as_deref().ok_or("the channel is about to be sealed")?;
+                let open = Sealed::open(vault, &sending.tenant, &sending.channel, sealed).await;
+                let Sealed { url, secret } = open.map_err(|error| error.to_string())?;
+                let url = outward::url(url.expose(), self.reach).ok_or_else(|| Unusable::Url.to_string())?;
+                webhook::send(&self.client, url, secret.as_ref(), sending, now).await
             }
             Some((ChannelKind::Email, address)) => {
                 let mailer = self.mailer.as_ref().ok_or_else(|| Unusable::NoMail.to_string())?;
@@ -120,6 +126,7 @@ fn log(sending: &Sending) {
 pub struct Sender {
     store: Store,
     clock: Arc<dyn Clock>,
+    vault: Vault,
     ways: Ways,
 }
 
@@ -131,13 +138,17 @@ impl std::fmt::Debug for Sender {
 
 impl Sender {
     /// One that goes by this clock.
-    pub fn new(store: Store, clock: Arc<dyn Clock>, ways: Ways) -> Self {
-        Self { store, clock, ways }
+    pub fn new(store: Store, clock: Arc<dyn Clock>, vault: Vault, ways: Ways) -> Self {
+        Self { store, clock, vault, ways }
     }
 
     /// Sends for as long as the server runs.
     pub fn start(self) {
         tokio::spawn(async move {
+            while let Err(error) = self.seal().await {
+                tracing::error!(error = &*error, "alert channels cannot be sealed, trying again");
+                tokio::time::sleep(ROUND).await;
+            }
             loop {
                 if let Err(error) = self.round().await {
                     tracing::error!(error = &error as &dyn std::error::Error, "alerts cannot be sent, trying again");
@@ -147,13 +158,26 @@ impl Sender {
         });
     }
 
+    /// Seals what was not when there was no vault yet.
+    async fn seal(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        for Unsealed { tenant, mut channel, secret } in self.store.unsealed_channels().await? {
+            let sealed = Sealed { url: Secret::new(std::mem::take(&mut channel.address)), secret };
+            channel.address = origin(sealed.url.expose());
+            channel.is_signed = sealed.secret.is_some();
+            channel.sealed = Some(sealed.seal(&self.vault, &tenant, &channel.id).await?);
+            self.store.put_channel(&tenant, &channel).await?;
+        }
+        Ok(())
+    }
+
     /// One round; how many were tried.
     ///
     /// # Errors
     /// The store failed; what was sent and not written down is sent again.
     pub async fn round(&self) -> Result<usize, StoreError> {
         let taken = self.store.take_alerts(self.clock.now().plus(LEASE_US), AT_ONCE).await?;
-        let results = join_all(taken.iter().map(|sending| self.ways.send(sending, self.clock.now()))).await;
+        let results =
+            join_all(taken.iter().map(|sending| self.ways.send(&self.vault, sending, self.clock.now()))).await;
         for (sending, result) in taken.iter().zip(&results) {
             let problem = result.as_ref().err().map(String::as_str);
             let state = match problem {

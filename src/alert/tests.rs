@@ -35,6 +35,7 @@ struct Bench {
     _directory: tempfile::TempDir,
     store: Store,
     clock: Arc<Hand>,
+    vault: Vault,
 }
 
 async fn bench() -> Bench {
@@ -43,18 +44,27 @@ async fn bench() -> Bench {
     let clock = Arc::new(Hand(Mutex::new(1_768_744_800_000_000)));
     let url = database(&directory).await;
     let store = Store::open(&url, Arc::<Hand>::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-    Bench { _directory: directory, store, clock }
+    let archive = crate::archive::Given::default().build(directory.path()).unwrap();
+    let vault = Vault::new(archive, store.clone(), Arc::<Hand>::clone(&clock) as Arc<dyn Clock>);
+    Bench { _directory: directory, store, clock, vault }
 }
 
 impl Bench {
     fn sender(&self, given: Given, reach: Reach) -> Sender {
         let ways = Ways::new(&given.build().unwrap(), reach).unwrap();
-        Sender::new(self.store.clone(), Arc::<Hand>::clone(&self.clock) as Arc<dyn Clock>, ways)
+        let clock = Arc::<Hand>::clone(&self.clock) as Arc<dyn Clock>;
+        Sender::new(self.store.clone(), clock, self.vault.clone(), ways)
     }
 
     async fn channel(&self, id: &str, kind: ChannelKind, address: String, least: Severity) {
         let secret = (id == "ops").then(|| Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()));
-        let channel = Channel { id: ChannelId::new(id).unwrap(), kind, address, least, secret };
+        let (id, is_signed) = (ChannelId::new(id).unwrap(), secret.is_some());
+        let mut channel = Channel { id, kind, address, least, is_signed, sealed: None };
+        if kind == ChannelKind::Webhook {
+            let sealed = Sealed { url: Secret::new(channel.address), secret };
+            channel.address = origin(sealed.url.expose());
+            channel.sealed = Some(sealed.seal(&self.vault, &tenant("a"), &channel.id).await.unwrap());
+        }
         self.store.put_channel(&tenant("a"), &channel).await.unwrap();
     }
 
@@ -166,6 +176,29 @@ async fn of_two_that_send_one_does() {
         bench.store.acknowledge(&tenant("a"), &alert, "k").await.unwrap();
     }
     assert_eq!(hook.lock().unwrap().1.len(), 10);
+}
+
+#[tokio::test]
+async fn what_was_not_sealed_is_when_the_server_starts() {
+    let bench = bench().await;
+    let (url, hook) = hook(&[]).await;
+    // As it was stored before there was a vault.
+    let id = ChannelId::new("ops").unwrap();
+    let (kind, least) = (ChannelKind::Webhook, Severity::Warning);
+    let plain = Channel { id: id.clone(), kind, address: url.clone(), least, is_signed: false, sealed: None };
+    bench.store.put_channel(&tenant("a"), &plain).await.unwrap();
+    let sender = bench.sender(Given::default(), Reach::Loopback);
+    sender.seal().await.unwrap();
+    let channel = bench.store.channel(&tenant("a"), &id).await.unwrap().unwrap();
+    assert_eq!(channel.address, url.split("/hook").next().unwrap());
+    let sealed = channel.sealed.unwrap();
+    assert!(!String::from_utf8_lossy(&sealed).contains("token"));
+    let elsewhere = Sealed::open(&bench.vault, &tenant("b"), &id, &sealed).await;
+    assert!(elsewhere.is_err(), "it is its tenant's");
+    assert!(bench.store.unsealed_channels().await.unwrap().is_empty());
+    bench.raise(Severity::Warning).await;
+    assert_eq!(sender.round().await.unwrap(), 2);
+    assert_eq!(hook.lock().unwrap().1.len(), 1);
 }
 
 #[tokio::test]

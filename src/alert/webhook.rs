@@ -13,11 +13,17 @@ use crate::store::Sending;
 use crate::time::{Instant, MICROS};
 
 /// Sends one; anything but a success is a failure.
-pub(super) async fn send(client: &Client, url: Url, sending: &Sending, now: Instant) -> Result<(), String> {
+pub(super) async fn send(
+    client: &Client,
+    url: Url,
+    secret: Option<&Secret>,
+    sending: &Sending,
+    now: Instant,
+) -> Result<(), String> {
     let (id, at, body) = (id(sending), now.0.div_euclid(MICROS), body(sending));
     let mut request = client.post(url).header(CONTENT_TYPE, "application/json");
     request = request.header("webhook-id", &id).header("webhook-timestamp", at);
-    if let Some(secret) = &sending.secret {
+    if let Some(secret) = secret {
         let key = key(secret).ok_or("the secret cannot be used")?;
         request = request.header("webhook-signature", signature(&key, &id, at, &body));
     }

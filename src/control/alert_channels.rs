@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 
 use super::body::{List, PageQuery, check_text, id, invalid, missing, query, read, status};
 use super::{ControlState, authorize, unavailable};
-use crate::id::ChannelId;
+use crate::alert::{Sealed, origin};
+use crate::id::{ChannelId, TenantId};
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::store::{Channel, ChannelKind, Page, Severity};
@@ -49,14 +50,8 @@ pub(super) struct ChannelAnswer {
 
 impl From<Channel> for ChannelAnswer {
     fn from(channel: Channel) -> Self {
-        let Channel { id, kind, address, least, secret } = channel;
-        let address = match kind {
-            ChannelKind::Email => address,
-            ChannelKind::Webhook => {
-                address.parse::<reqwest::Url>().map(|url| url.origin().ascii_serialization()).unwrap_or_default()
-            }
-        };
-        Self { id, kind, address, severity: least, is_signed: secret.is_some() }
+        let Channel { id, kind, address, least, is_signed, .. } = channel;
+        Self { id, kind, address, severity: least, is_signed }
     }
 }
 
@@ -90,9 +85,32 @@ pub(super) async fn put_alert_channel(
     if let Some(secret) = &secret {
         state.ways.check_secret(kind, secret).map_err(|unusable| invalid("secret", unusable))?;
     }
-    let channel = Channel { id: channel, kind, address, least: severity, secret };
+    let mut channel =
+        Channel { id: channel, kind, address, least: severity, is_signed: secret.is_some(), sealed: None };
+    if kind == ChannelKind::Webhook {
+        let sealed = Sealed { url: Secret::new(channel.address), secret };
+        channel.address = origin(sealed.url.expose());
+        channel.sealed = Some(sealed_as_before(&state, &grant.tenant, &channel.id, &sealed).await?);
+    }
     let written = state.store.put_channel(&grant.tenant, &channel).await.map_err(|e| unavailable(&e))?;
     Ok((status(written), Json(ChannelAnswer::from(channel))).into_response())
+}
+
+/// What a channel is sealed as: the same as before where it is the same.
+async fn sealed_as_before(
+    state: &ControlState,
+    tenant: &TenantId,
+    channel: &ChannelId,
+    sealed: &Sealed,
+) -> Result<Vec<u8>, Problem> {
+    let before = state.store.channel(tenant, channel).await.map_err(|e| unavailable(&e))?;
+    if let Some(before) = before.and_then(|before| before.sealed) {
+        let open = Sealed::open(&state.vault, tenant, channel, &before).await;
+        if open.is_ok_and(|open| open == *sealed) {
+            return Ok(before);
+        }
+    }
+    sealed.seal(&state.vault, tenant, channel).await.map_err(|e| unavailable(&e))
 }
 
 /// A channel.

@@ -167,7 +167,7 @@ fn hands_on(grant: &Bearer, scope: &str) -> Result<(), Problem> {
 }
 
 /// The store failed: the cause goes to the log, not to the caller.
-fn unavailable(error: &crate::store::StoreError) -> Problem {
-    tracing::error!(error = error as &dyn std::error::Error, "control plane request failed");
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
+    tracing::error!(error, "control plane request failed");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again").retry_after(1)
 }

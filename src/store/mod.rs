@@ -61,7 +61,7 @@ use sqlx::{Any, AnyPool, Connection as _, Executor, Transaction};
 use tokio::sync::Semaphore;
 
 pub use alert::{
-    Alert, AlertKind, AlertState, Channel, ChannelKind, Dispatch, DispatchState, NewAlert, Sending, Severity,
+    Alert, AlertKind, AlertState, Channel, ChannelKind, Dispatch, DispatchState, NewAlert, Sending, Severity, Unsealed,
 };
 pub use archive::{
     Act, ArchiveBlock, ArchiveHead, ArchiveKey, ArchiveTotals, ArchiveWriter, AuditRecord, Deletion, LegalHold, Mark,

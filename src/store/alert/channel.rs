@@ -28,15 +28,28 @@ pub struct Channel {
     pub id: ChannelId,
     /// What kind.
     pub kind: ChannelKind,
-    /// A URL, or an e-mail address.
+    /// An e-mail address, or the origin of a webhook's URL.
     pub address: String,
     /// Alerts below this are not sent.
     pub least: Severity,
-    /// What a webhook's receiver knows us by.
+    /// Whether a webhook's messages are signed.
+    pub is_signed: bool,
+    /// Of a webhook its URL, and what its messages are signed with.
+    pub sealed: Option<Vec<u8>>,
+}
+
+/// A webhook of before there was a vault.
+#[derive(Debug, Clone)]
+pub struct Unsealed {
+    /// Tenant.
+    pub tenant: TenantId,
+    /// The channel; its address is the whole URL.
+    pub channel: Channel,
+    /// What its messages are signed with.
     pub secret: Option<Secret>,
 }
 
-const COLUMNS: &str = "SELECT id, kind, address, least, secret FROM alert_channel WHERE tenant = ";
+const COLUMNS: &str = "SELECT id, kind, address, least, is_signed, sealed FROM alert_channel WHERE tenant = ";
 
 impl Store {
     /// Makes a way or changes one. What is on its way already goes to where it is now.
@@ -52,16 +65,18 @@ impl Store {
             return Ok(Written::Unchanged);
         }
         sqlx::query(
-            "INSERT INTO alert_channel (tenant, id, kind, address, least, secret) VALUES ($1, $2, $3, $4, $5, $6) \
+            "INSERT INTO alert_channel (tenant, id, kind, address, least, is_signed, sealed) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) \
              ON CONFLICT (tenant, id) DO UPDATE SET kind = excluded.kind, address = excluded.address, \
-             least = excluded.least, secret = excluded.secret",
+             least = excluded.least, secret = NULL, is_signed = excluded.is_signed, sealed = excluded.sealed",
         )
         .bind(tenant.as_str())
         .bind(channel.id.as_str())
         .bind(word(&channel.kind)?)
         .bind(channel.address.as_str())
         .bind(channel.least as i64)
-        .bind(channel.secret.as_ref().map(Secret::expose))
+        .bind(i64::from(channel.is_signed))
+        .bind(channel.sealed.as_deref())
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -86,6 +101,24 @@ impl Store {
         let mut sql = Sql::new(COLUMNS);
         sql.bind(tenant.as_str()).push(" AND id > ").bind(page.after).push(" ORDER BY id").limit(page.count);
         sql.query().fetch_all(&self.readers).await?.iter().map(from_row).collect()
+    }
+
+    /// Webhooks that are not sealed yet.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn unsealed_channels(&self) -> Result<Vec<Unsealed>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, kind, address, least, is_signed, sealed, tenant, secret FROM alert_channel \
+             WHERE kind = 'webhook' AND sealed IS NULL ORDER BY tenant, id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let unsealed = |row: &AnyRow| {
+            let secret = row.try_get::<Option<String>, _>(7)?.map(Secret::new);
+            Ok(Unsealed { tenant: id(row.try_get(6)?, "tenant")?, channel: from_row(row)?, secret })
+        };
+        rows.iter().map(unsealed).collect()
     }
 
     /// Takes a way away, with what was to be sent by it; whether there was one.
@@ -115,6 +148,7 @@ fn from_row(row: &AnyRow) -> Result<Channel, StoreError> {
         kind: from_word(row.try_get(1)?, "kind of alert channel")?,
         address: row.try_get(2)?,
         least: Severity::of(row.try_get(3)?)?,
-        secret: row.try_get::<Option<String>, _>(4)?.map(Secret::new),
+        is_signed: row.try_get::<i64, _>(4)? == 1,
+        sealed: row.try_get(5)?,
     })
 }

@@ -7,7 +7,6 @@ use sqlx::{Any, Row as _, Transaction};
 
 use super::{AlertKind, ChannelKind, Severity};
 use crate::id::{AlertId, ChannelId, TenantId};
-use crate::secret::Secret;
 use crate::store::program::{from_word, id, word};
 use crate::store::{Store, StoreError};
 use crate::time::Instant;
@@ -51,10 +50,10 @@ pub struct Sending {
     pub raising: i64,
     /// The channel, or `log`.
     pub channel: ChannelId,
-    /// Where to; nothing is the log.
+    /// Where to, as a channel has it; nothing is the log.
     pub to: Option<(ChannelKind, String)>,
-    /// What a webhook is signed with.
-    pub secret: Option<Secret>,
+    /// What is sealed of a webhook.
+    pub sealed: Option<Vec<u8>>,
     /// How often it was tried before.
     pub attempts: i64,
     /// What happened.
@@ -110,7 +109,7 @@ impl Store {
     pub async fn take_alerts(&self, until: Instant, count: i64) -> Result<Vec<Sending>, StoreError> {
         let rows = sqlx::query(
             "SELECT d.tenant, d.alert, d.raising, d.channel, d.attempts, d.due_us, a.kind, a.severity, a.detail, \
-             a.raised_us, a.occurrences, c.kind, c.address, c.secret FROM alert_dispatch d \
+             a.raised_us, a.occurrences, c.kind, c.address, c.sealed FROM alert_dispatch d \
              JOIN alert a ON a.tenant = d.tenant AND a.id = d.alert \
              LEFT JOIN alert_channel c ON c.tenant = d.tenant AND c.id = d.channel \
              WHERE d.state = 'pending' AND d.due_us <= $1 ORDER BY d.due_us LIMIT $2 + 0",
@@ -205,7 +204,7 @@ fn from_row(row: &AnyRow) -> Result<Sending, StoreError> {
         raising: row.try_get(2)?,
         channel: id(row.try_get(3)?, "alert channel")?,
         to: Option::zip(kind, address),
-        secret: row.try_get::<Option<String>, _>(13)?.map(Secret::new),
+        sealed: row.try_get(13)?,
         attempts: row.try_get(4)?,
         due: row.try_get(5)?,
         kind: from_word(row.try_get(6)?, "kind of alert")?,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
-pub use channel::{Channel, ChannelKind};
+pub use channel::{Channel, ChannelKind, Unsealed};
 pub use dispatch::{Dispatch, DispatchState, Sending};
 
 use super::program::{from_word, id, word};
