@@ -123,19 +123,18 @@ fn documented() -> OpenApiRouter<ControlState> {
 
 /// Where things go.
 fn delivery_routes() -> OpenApiRouter<ControlState> {
-    use connections::{client_keys as keys, oauth_providers as oauth};
-    use connections::{data_exports as exports, fhir_targets as targets, medplum_configs as medplum};
+    use connections::{client_keys as keys, oauth_providers as oauth, plain};
     OpenApiRouter::new()
         .routes(routes!(oauth::put_oauth_provider, oauth::read_oauth_provider, oauth::delete_oauth_provider))
         .routes(routes!(oauth::list_oauth_providers))
         .routes(routes!(keys::rotate_oauth_provider_key))
         .routes(routes!(keys::read_client_keys))
-        .routes(routes!(medplum::put_medplum_config, medplum::read_medplum_config, medplum::delete_medplum_config))
-        .routes(routes!(medplum::list_medplum_configs))
-        .routes(routes!(targets::put_fhir_target, targets::read_fhir_target, targets::delete_fhir_target))
-        .routes(routes!(targets::list_fhir_targets))
-        .routes(routes!(exports::put_data_export, exports::read_data_export, exports::delete_data_export))
-        .routes(routes!(exports::list_data_exports))
+        .routes(routes!(plain::put_medplum_config, plain::read_medplum_config, plain::delete_medplum_config))
+        .routes(routes!(plain::list_medplum_configs))
+        .routes(routes!(plain::put_fhir_target, plain::read_fhir_target, plain::delete_fhir_target))
+        .routes(routes!(plain::list_fhir_targets))
+        .routes(routes!(plain::put_data_export, plain::read_data_export, plain::delete_data_export))
+        .routes(routes!(plain::list_data_exports))
         .routes(routes!(operations::list_operations))
         .routes(routes!(operations::read_operation))
         .routes(routes!(operations::read_exchanges))

@@ -134,7 +134,7 @@ pub enum ExportKind {
 
 impl DataExport {
     /// What it cannot do without.
-    pub fn refers(&self) -> Option<(&'static str, ConnectionKind, ConnectionId)> {
+    pub fn target(&self) -> Option<(&'static str, ConnectionKind, ConnectionId)> {
         let kind = match self.kind {
             ExportKind::FhirMedplum => ConnectionKind::MedplumConfig,
             ExportKind::Fhir => ConnectionKind::FhirTarget,

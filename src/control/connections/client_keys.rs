@@ -31,7 +31,6 @@ pub(in crate::control) struct RotationRequest {
 #[utoipa::path(
     post,
     path = "/api/v1/oauth-providers/{id}/rotate-key",
-    operation_id = "rotate_oauth_provider_key",
     tag = "delivery",
     params(("id" = ConnectionId, Path)),
     request_body = RotationRequest,
@@ -66,7 +65,6 @@ pub(in crate::control) async fn rotate_oauth_provider_key(
 #[utoipa::path(
     get,
     path = "/api/v1/client-keys/{tenant}/{id}/jwks.json",
-    operation_id = "read_client_keys",
     tag = "delivery",
     security(()),
     params(("tenant" = String, Path), ("id" = String, Path)),

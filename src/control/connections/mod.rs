@@ -1,10 +1,9 @@
 //! Where things go: OAuth providers, FHIR servers, exports. Each is put whole, under an id of the caller's.
 
 pub(super) mod client_keys;
-pub(super) mod data_exports;
-pub(super) mod fhir_targets;
-pub(super) mod medplum_configs;
+mod handlers;
 pub(super) mod oauth_providers;
+pub(super) mod plain;
 
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
@@ -60,10 +59,10 @@ async fn read<T: DeserializeOwned, A: Serialize>(
     tenant: &TenantId,
     kind: ConnectionKind,
     text: &str,
-    answer: impl FnOnce(T) -> A,
+    answer: impl FnOnce(&TenantId, &ConnectionId, T) -> A,
 ) -> Result<Response, Problem> {
     let (found, kept) = find(state, tenant, kind, &id("id", text)?).await?.ok_or_else(|| missing(kind.name()))?;
-    Ok(tagged(StatusCode::OK, kept.revision, Kept { id: kept.id, content: answer(found) }))
+    Ok(tagged(StatusCode::OK, kept.revision, Kept { content: answer(tenant, &kept.id, found), id: kept.id }))
 }
 
 async fn list<T: DeserializeOwned, A: Serialize>(
@@ -71,12 +70,13 @@ async fn list<T: DeserializeOwned, A: Serialize>(
     tenant: &TenantId,
     kind: ConnectionKind,
     page: PageQuery,
-    answer: impl Fn(&ConnectionId, T) -> A,
+    answer: impl Fn(&TenantId, &ConnectionId, T) -> A,
 ) -> Result<Json<List<Kept<A>>>, Problem> {
     let after = page.after.as_deref().map(|after| id::<ConnectionId>("after", after)).transpose()?;
     let rows = Page { after: after.as_ref().map_or("", ConnectionId::as_str), count: page.limit()? };
     let found = state.store.connections(tenant, kind, rows).await.map_err(|e| failed(&e))?;
-    let kept = |kept: KeptConnection| Ok(Kept { content: answer(&kept.id, content(kind, &kept)?), id: kept.id });
+    let kept =
+        |kept: KeptConnection| Ok(Kept { content: answer(tenant, &kept.id, content(kind, &kept)?), id: kept.id });
     let items = found.into_iter().map(kept).collect::<Result<Vec<_>, Problem>>()?;
     Ok(page.list(items, |kept| kept.id.to_string()))
 }

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::super::body::{self, List, PageQuery, Time, check_text, id, invalid, query};
 use super::super::{ControlState, authorize};
+use super::handlers::kept;
 use super::{Kept, client_keys};
 use crate::delivery::connection::{Authentication, OauthProvider, PublicKey};
 use crate::delivery::keys::Secrets;
@@ -91,7 +92,6 @@ pub(super) fn answer(tenant: &TenantId, id: &ConnectionId, provider: OauthProvid
 #[utoipa::path(
     put,
     path = "/api/v1/oauth-providers/{id}",
-    operation_id = "put_oauth_provider",
     tag = "delivery",
     params(
         ("id" = ConnectionId, Path, description = "Chosen by who makes it"),
@@ -160,60 +160,14 @@ pub(in crate::control) async fn put_oauth_provider(
     super::put(&state, (&grant.tenant, KIND, &headers), connection, provider, |p| answer(&tenant, &id, p)).await
 }
 
-/// An OAuth provider, without its secrets.
-#[utoipa::path(
-    get,
-    path = "/api/v1/oauth-providers/{id}",
-    operation_id = "read_oauth_provider",
-    tag = "delivery",
-    params(("id" = ConnectionId, Path)),
-    responses((status = OK, body = Kept<OauthProviderAnswer>, headers(("ETag" = String))), (status = NOT_FOUND)),
-)]
-pub(in crate::control) async fn read_oauth_provider(
-    State(state): State<ControlState>,
-    Path(path): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let grant = authorize(&state, &headers).await?;
-    let at: ConnectionId = id("id", &path)?;
-    super::read(&state, &grant.tenant, KIND, &path, |provider| answer(&grant.tenant, &at, provider)).await
-}
-
-/// OAuth providers by id.
-#[utoipa::path(
-    get,
-    path = "/api/v1/oauth-providers",
-    operation_id = "list_oauth_providers",
-    tag = "delivery",
-    params(PageQuery),
-    responses((status = OK, body = List<Kept<OauthProviderAnswer>>)),
-)]
-pub(in crate::control) async fn list_oauth_providers(
-    State(state): State<ControlState>,
-    headers: HeaderMap,
-    page: Result<Query<PageQuery>, QueryRejection>,
-) -> Result<Json<List<Kept<OauthProviderAnswer>>>, Problem> {
-    let grant = authorize(&state, &headers).await?;
-    let each = |id: &ConnectionId, provider| answer(&grant.tenant, id, provider);
-    super::list(&state, &grant.tenant, KIND, query(page)?, each).await
-}
-
-/// Deletes an OAuth provider that nothing refers to, and its secrets.
-#[utoipa::path(
-    delete,
-    path = "/api/v1/oauth-providers/{id}",
-    operation_id = "delete_oauth_provider",
-    tag = "delivery",
-    params(("id" = ConnectionId, Path)),
-    responses((status = NO_CONTENT), (status = NOT_FOUND), (status = CONFLICT, description = "Something refers to it")),
-)]
-pub(in crate::control) async fn delete_oauth_provider(
-    State(state): State<ControlState>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let grant = authorize(&state, &headers).await?;
-    super::delete(&state, &grant.tenant, KIND, &id).await
+kept! {
+    KIND, OauthProviderAnswer = answer, at "/api/v1/oauth-providers/{id}" in "/api/v1/oauth-providers";
+    /// An OAuth provider, without its secrets.
+    read_oauth_provider;
+    /// OAuth providers by id.
+    list_oauth_providers;
+    /// Deletes an OAuth provider that nothing refers to, and its secrets.
+    delete_oauth_provider;
 }
 
 pub(super) async fn secrets(

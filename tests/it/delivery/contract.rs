@@ -1,11 +1,13 @@
 //! What delivery owes a receiver, and what it does when one does not do its part.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::receiver::{CLIENT, Fault, Receiver, SECRET};
-use super::{close, connect, delivered, enrol, export, open, operations, record};
+use super::shaky::found_by;
+use super::{close, connect, delivered, enrol, export, oauth, open, operations, record};
 use crate::support::{Server, eventually, scalar, time};
 
 /// Every reference to a local id leads to something the receiver has.
@@ -166,7 +168,7 @@ fn a_key_of_its_own_is_proof_and_can_be_rotated() {
     client.ingest_all(&[scalar("finger-1", 1, "spo2", "%", 96.0)]);
     client.settle();
     eventually("the second value", || (receiver.all("Observation").len() == 2).then_some(()));
-    assert!(receiver.with(|store| store.token_requests) >= 2);
+    assert!(receiver.with(|store| store.tokens.requests) >= 2);
 }
 
 #[test]
@@ -216,4 +218,38 @@ fn files_are_dropped_whole() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["resourceType"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "Observation").count(), 5, "{kinds:?}");
+}
+
+#[test]
+fn what_patients_share_is_made_once_where_nothing_can_be_made_if_none_exists() {
+    let (server, receiver) = (Server::shared(), Receiver::start());
+    receiver.with(|store| (store.is_plain, store.delay) = (true, Duration::from_millis(20)));
+    let client = server.tenant();
+    client
+        .put(
+            "/api/v1/fhir-targets/plain",
+            &json!({"base_url": receiver.base(), "oauth_provider_id": oauth(&client, &receiver.url())}),
+        )
+        .expect(201);
+    client.put("/api/v1/data-exports/ehr", &json!({"kind": "fhir", "target_ref": "plain"})).expect(201);
+    let patients: Vec<String> = (0..6).map(|n| format!("p{n}")).collect();
+    enrol(&client, "on_episode_end", &patients);
+    for (number, patient) in patients.iter().enumerate() {
+        let device = format!("strap-{number}");
+        open(&client, &format!("e{number}"), patient, &[&device]);
+        client.ingest_all(&[scalar(&device, 0, "heart-rate", "/min", 61.0)]);
+    }
+    client.settle();
+    for number in 0..patients.len() {
+        close(&client, &format!("e{number}"), 60);
+    }
+    delivered(&client, patients.len());
+    assert_eq!(operations(&client, "failed"), Vec::<Value>::new());
+    assert_eq!(receiver.all("Observation").len(), patients.len());
+    for kind in ["Organization", "Device"] {
+        let all = receiver.all(kind);
+        let once: BTreeSet<String> = all.iter().map(found_by).collect();
+        assert_eq!(all.len(), once.len(), "{kind} twice");
+    }
+    assert_closed(&receiver);
 }

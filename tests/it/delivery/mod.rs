@@ -3,8 +3,11 @@
 mod chaos;
 mod contract;
 mod demo;
+mod listener;
 mod medplum;
+mod process;
 mod receiver;
+mod shaky;
 
 use serde_json::{Value, json};
 
@@ -13,10 +16,16 @@ use receiver::{CLIENT, Receiver, SECRET};
 
 /// An OAuth provider, a Medplum project and an export `ehr` to it.
 fn connect(client: &Client, receiver: &Receiver, binding: &str) {
-    let provider =
-        json!({"name": "Receiver", "token_url": receiver.token_url(), "client_id": CLIENT, "client_secret": SECRET});
-    client.put("/api/v1/oauth-providers/receiver", &provider).expect(201);
+    oauth(client, &receiver.url());
     export(client, &receiver.base(), binding);
+}
+
+/// An OAuth provider at this URL; gives its id.
+fn oauth(client: &Client, url: &str) -> &'static str {
+    let token_url = format!("{url}/oauth2/token");
+    let provider = json!({"name": "Receiver", "token_url": token_url, "client_id": CLIENT, "client_secret": SECRET});
+    client.put("/api/v1/oauth-providers/receiver", &provider).expect(201);
+    "receiver"
 }
 
 /// A Medplum project and an export `ehr` to it.
