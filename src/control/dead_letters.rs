@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::{List, PageQuery, check_text, failed, query, read};
+use super::corrections::CorrectionAnswer;
 use super::operations::{OperationAnswer, find, list};
 use super::{ControlState, authorize};
 use crate::id::{HeldId, TenantId};
 use crate::problem::Problem;
-use crate::store::delivery::{Item, Operation, OperationState};
+use crate::store::delivery::{Correction, Item, Key, Operation, OperationState};
 
 /// Most resources that are shown of one.
 const SHOWN: i64 = 1000;
@@ -41,10 +42,13 @@ struct ItemAnswer {
     /// Its row in `/api/v1/quarantine`, with what was said of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     quarantine: Option<HeldId>,
+    /// What was corrected of it for this target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correction: Option<CorrectionAnswer>,
 }
 
-impl From<Item> for ItemAnswer {
-    fn from(item: Item) -> Self {
+impl ItemAnswer {
+    fn of(item: Item, correction: Option<Correction>) -> Self {
         let refused_by = match item.refused {
             0 => None,
             1 => Some("receiver"),
@@ -55,6 +59,7 @@ impl From<Item> for ItemAnswer {
             refused_by,
             entry: item.entry.filter(|_| refused_by.is_some()),
             quarantine: item.held,
+            correction: correction.map(CorrectionAnswer::from),
         }
     }
 }
@@ -100,10 +105,17 @@ pub(super) async fn read_dead_letter(
     let grant = authorize(&state, &headers).await?;
     let operation = dead(&state, &grant.tenant, &operation).await?;
     let items = state.store.operation_items(operation.number, false, SHOWN).await.map_err(|e| failed(&e))?;
-    Ok(Json(DeadLetter { operation: operation.into(), items: items.into_iter().map(ItemAnswer::from).collect() }))
+    let keys: Vec<Key> = items.iter().map(|item| item.key.clone()).collect();
+    let corrections = state.delivery.corrections((&grant.tenant, &operation.export), &keys).await;
+    let mut corrections = corrections.map_err(|e| failed(&e))?;
+    let items = items.into_iter().map(|item| {
+        let correction = corrections.remove(&item.key);
+        ItemAnswer::of(item, correction)
+    });
+    Ok(Json(DeadLetter { items: items.collect(), operation: operation.into() }))
 }
 
-/// Sends what did not arrive once more, as it is now: what was mended here or at the target goes through.
+/// Sends what did not arrive once more, as it is now: what was corrected, or mended here or at the target, goes through.
 #[utoipa::path(
     post,
     path = "/api/v1/dead-letters/{operation}/redrive",
@@ -145,7 +157,7 @@ pub(super) async fn discard_dead_letter(
     settled(&state, &grant.tenant, &operation, discarded).await
 }
 
-async fn dead(state: &ControlState, tenant: &TenantId, operation: &str) -> Result<Operation, Problem> {
+pub(super) async fn dead(state: &ControlState, tenant: &TenantId, operation: &str) -> Result<Operation, Problem> {
     let found = find(state, tenant, operation).await?;
     if found.state == OperationState::Failed { Ok(found) } else { Err(not_dead()) }
 }

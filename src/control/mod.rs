@@ -9,6 +9,7 @@ mod associations;
 mod body;
 mod clients;
 mod connections;
+mod corrections;
 mod dead_letters;
 mod demo;
 mod devices;
@@ -140,6 +141,7 @@ fn delivery_routes() -> OpenApiRouter<ControlState> {
         .routes(routes!(operations::read_exchanges))
         .routes(routes!(dead_letters::list_dead_letters))
         .routes(routes!(dead_letters::read_dead_letter))
+        .routes(routes!(corrections::correct_dead_letter))
         .routes(routes!(dead_letters::redrive_dead_letter))
         .routes(routes!(dead_letters::discard_dead_letter))
         .routes(routes!(reconciliation::reconcile))

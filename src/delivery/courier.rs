@@ -41,7 +41,7 @@ impl<'a> At<'a> {
     pub(super) fn nothing(&self) -> Progress<'a> {
         Progress {
             operation: self.operation.number,
-            destination: &self.route.destination,
+            destination: &self.route.place.destination,
             arrived: &[],
             unchanged: &[],
             outdated: &[],
@@ -129,11 +129,11 @@ impl Delivery {
                 return self.finish(at).await;
             }
             let asked: Vec<(i64, Key)> = items.into_iter().map(|item| (item.ordinal, item.key)).collect();
-            let loaded = load(&self.store, &lane.key.tenant, route.binding, &asked).await?;
+            let loaded = load(&self.store, &lane.key.tenant, &route.place, &asked).await?;
             let keys: BTreeSet<Key> =
                 loaded.iter().flat_map(|one| one.refers.iter().chain([&one.key])).cloned().collect();
             let keys: Vec<Key> = keys.into_iter().collect();
-            let known = self.store.delivered(&lane.key.tenant, &route.destination, &keys).await?;
+            let known = self.store.delivered(&lane.key.tenant, &route.place.destination, &keys).await?;
             let is_same = |one: &Outgoing| known.get(&one.key).is_some_and(|known| known.digest == one.digest);
             // What was deleted here since is not sent; what the receiver has just so is not sent again.
             let there: BTreeSet<i64> = loaded.iter().map(|one| one.ordinal).collect();
@@ -153,12 +153,20 @@ impl Delivery {
                 BTreeSet::new()
             };
             let mut hand = Hand { pending, known, most: route.adapter.most(), uncertain, fruitless: 0 };
-            while !hand.pending.is_empty() {
-                if let Some(step) = self.step(at, &mut hand).await? {
-                    return Ok(step);
-                }
+            if let Some(step) = self.empty(at, &mut hand).await? {
+                return Ok(step);
             }
         }
+    }
+
+    /// Sends what is in hand. None: go on.
+    pub(super) async fn send_all(&self, at: &At<'_>, hand: &mut Hand) -> Result<Option<Step>, StoreError> {
+        while !hand.pending.is_empty() {
+            if let Some(step) = self.step(at, hand).await? {
+                return Ok(Some(step));
+            }
+        }
+        Ok(None)
     }
 
     /// One request. None: go on.

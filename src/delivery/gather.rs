@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::connection::PatientBinding;
 use super::outgoing::SENT;
+use super::route::Place;
 use crate::id::{TenantId, resource_id};
 use crate::store::date::{DateMatch, Prefix, Span};
 use crate::store::delivery::{Key, ReadyExport};
@@ -33,13 +34,7 @@ type Found = BTreeMap<Key, Vec<Key>>;
 ///
 /// # Errors
 /// The database failed.
-pub async fn contents(
-    store: &Store,
-    due: &ReadyExport,
-    binding: PatientBinding,
-    destination: &str,
-    now: Instant,
-) -> Result<Vec<Key>, StoreError> {
+pub async fn contents(store: &Store, due: &ReadyExport, place: &Place, now: Instant) -> Result<Vec<Key>, StoreError> {
     let patient = ("Patient".to_owned(), due.patient.to_string());
     let subject = format!("Patient/{}", due.patient);
     let (mut found, mut provenances) = (Found::new(), Found::new());
@@ -63,7 +58,7 @@ pub async fn contents(
             break;
         }
     }
-    retracted(store, due, &subject, destination, &mut found).await?;
+    retracted(store, due, &subject, &place.destination, &mut found).await?;
     found.extend(provenances);
     // What they refer to, and what that does. What is not there stays a logical reference.
     let mut absent = BTreeSet::new();
@@ -80,7 +75,7 @@ pub async fn contents(
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    let mut ordered = match binding {
+    let mut ordered = match place.binding {
         PatientBinding::Included => vec![patient],
         PatientBinding::Logical => Vec::new(),
     };

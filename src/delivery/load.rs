@@ -4,21 +4,38 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::connection::PatientBinding;
+use super::correction::corrected;
 use super::outgoing::{self, Beside, Outgoing};
+use super::route::Place;
 use crate::id::{ResourceId, TenantId};
-use crate::store::delivery::Key;
+use crate::store::delivery::{Correction, Key};
 use crate::store::{Store, StoreError};
 
-/// Loads resources, in the order asked for. What is not there is left out.
+/// Loads resources as they go to a place, in the order asked for. What is not there is left out.
 ///
 /// # Errors
 /// The database failed.
 pub(super) async fn load(
     store: &Store,
     tenant: &TenantId,
-    binding: PatientBinding,
+    place: &Place,
     asked: &[(i64, Key)],
+) -> Result<Vec<Outgoing>, StoreError> {
+    let keys = asked.iter().map(|(_, key)| key);
+    let corrections = store.corrections(tenant, &place.destination, keys).await?;
+    load_corrected(store, tenant, place, asked, &corrections).await
+}
+
+/// Loads resources with these corrections.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn load_corrected(
+    store: &Store,
+    tenant: &TenantId,
+    place: &Place,
+    asked: &[(i64, Key)],
+    corrections: &BTreeMap<Key, Correction>,
 ) -> Result<Vec<Outgoing>, StoreError> {
     let mut kinds: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (_, (kind, id)) in asked {
@@ -40,10 +57,15 @@ pub(super) async fn load(
             bodies.insert((kind.to_owned(), stored.id.clone()), (stored.version, body));
         }
     }
+    for (key, correction) in corrections {
+        if let Some((_, body)) = bodies.get_mut(key).filter(|(version, _)| *version == correction.version) {
+            *body = corrected(std::mem::take(body), &correction.patch)?;
+        }
+    }
     let beside = beside(store, tenant, bodies.values().map(|(_, body)| body)).await?;
     let made = asked.iter().filter_map(|(ordinal, key)| {
         let (version, body) = bodies.get(key)?;
-        Some(Outgoing::new(tenant, (*ordinal, key.clone(), *version), body.clone(), binding, &beside))
+        Some(Outgoing::new(tenant, (*ordinal, key.clone(), *version), body.clone(), place.binding, &beside))
     });
     Ok(made.collect())
 }

@@ -14,6 +14,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod check;
 pub mod connection;
+mod correction;
 mod courier;
 pub mod demo;
 pub mod disposition;
@@ -28,6 +29,7 @@ mod reconcile;
 pub mod route;
 pub mod routes;
 pub mod seal;
+mod shared;
 #[cfg(test)]
 mod speed;
 mod steps;
@@ -38,10 +40,12 @@ pub mod transport;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use correction::Uncorrected;
 pub use reconcile::Report;
 
 use crate::archive::Vault;
 use crate::conformant::Validator;
+use crate::store::delivery::Lane;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::time::{self, Clock, MICROS};
@@ -57,12 +61,18 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Workers of a process.
 pub const WORKERS: usize = 8;
+/// How often a lane's holder says that it is still there.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often it is looked for what is due.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often what was sent is read back, and what is old is forgotten.
 const TIDY: Duration = Duration::from_secs(60);
 /// How long requests and answers of operations that succeeded are kept, in days.
-const KEPT_DAYS: i64 = 7;
+const EXCHANGES_DAYS: i64 = 7;
+/// How long operations that succeeded or were discarded are kept, in days.
+const OPERATIONS_DAYS: i64 = 30;
+
+const DAY_US: i64 = 86_400 * MICROS;
 
 /// What delivery is made of.
 pub struct Parts {
@@ -153,14 +163,35 @@ impl Delivery {
         };
         let target = (lane.key.tenant.clone(), lane.key.export.clone());
         self.breakers.begin(&target);
-        let worked = self.work_off(&lane).await;
+        let worked = self.holding(&lane, self.work_off(&lane)).await;
         self.breakers.end(&target);
-        worked.map(|()| true)
+        worked.map(|_| true)
+    }
+
+    /// Does something while a lane is held, which is given up where the lane is somebody else's by now.
+    async fn holding<T>(
+        &self,
+        lane: &Lane,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done.map(Some),
+                _ = ticks.tick() => {
+                    if !self.store.keep_lane(lane).await? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
     }
 
     async fn tidy(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        self.store.forget_exchanges(now.plus(-KEPT_DAYS * 86_400 * MICROS)).await?;
+        self.store.forget_exchanges(now.plus(-EXCHANGES_DAYS * DAY_US)).await?;
+        self.store.forget_operations(now.plus(-OPERATIONS_DAYS * DAY_US)).await?;
         self.reconcile_all(now.plus(-reconcile::AFTER_US)).await
     }
 

@@ -17,14 +17,14 @@ impl Delivery {
     pub async fn plan(&self) -> Result<usize, StoreError> {
         let mut made = 0;
         for due in self.store.ready_exports(ROUND).await? {
-            let (binding, destination) = match self.routes.place(&due.tenant, &due.export).await {
+            let place = match self.routes.place(&due.tenant, &due.export).await {
                 Ok(place) => place,
                 Err(NoRoute::Store(error)) => return Err(error),
                 // It waits until its target is there.
                 Err(_) => continue,
             };
             let now = self.clock.now();
-            let items = contents(&self.store, &due, binding, &destination, now).await?;
+            let items = contents(&self.store, &due, &place, now).await?;
             let new = NewOperation { due: &due, items: &items, gathered: now };
             match self.store.make_operation(&new).await {
                 Ok(number) => made += usize::from(number.is_some()),

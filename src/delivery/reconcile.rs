@@ -62,7 +62,7 @@ impl Delivery {
         before: Instant,
     ) -> Result<Report, NoRoute> {
         let route = self.routes.route(tenant, export).await?;
-        let unchecked = self.store.unchecked((tenant, export), &route.destination, before, ROUND).await?;
+        let unchecked = self.store.unchecked((tenant, export), &route.place.destination, before, ROUND).await?;
         let mut report = Report::default();
         let mut of_patients: BTreeMap<ResourceId, Vec<ToCheck>> = BTreeMap::new();
         for one in unchecked {
@@ -70,7 +70,7 @@ impl Delivery {
         }
         for (patient, sent) in of_patients {
             let found = self.read_back(tenant, &route, &sent, &mut report).await?;
-            self.store.checked(tenant, &route.destination, &found).await?;
+            self.store.checked(tenant, &route.place.destination, &found).await?;
             let of = |finding: Finding| {
                 found.iter().filter(|(_, one)| *one == finding).map(|(key, _)| key.clone()).collect::<Vec<Key>>()
             };
@@ -81,7 +81,7 @@ impl Delivery {
             if !missing.is_empty() || !differing.is_empty() {
                 self.telemetry.repaired(missing.len() + differing.len());
                 let to = (tenant, export, &patient);
-                self.store.make_repair(to, &route.destination, (&missing, &differing)).await?;
+                self.store.make_repair(to, &route.place.destination, (&missing, &differing)).await?;
             }
         }
         Ok(report)
@@ -95,12 +95,12 @@ impl Delivery {
         report: &mut Report,
     ) -> Result<Vec<(Key, Finding)>, StoreError> {
         let asked: Vec<(i64, Key)> = (0..).zip(sent).map(|(place, one)| (place, one.key.clone())).collect();
-        let loaded = load(&self.store, tenant, route.binding, &asked).await?;
+        let loaded = load(&self.store, tenant, &route.place, &asked).await?;
         let named = loaded.iter().flat_map(|one| one.refers.iter().chain([&one.key])).cloned();
         let mut keys: Vec<Key> = named.collect();
         keys.sort();
         keys.dedup();
-        let known = self.store.delivered(tenant, &route.destination, &keys).await?;
+        let known = self.store.delivered(tenant, &route.place.destination, &keys).await?;
         let mut found = Vec::new();
         for one in &loaded {
             // What changed here since is on its way anyway.

@@ -54,12 +54,19 @@ pub(super) struct Authority {
     pub(super) secrets: Secrets,
 }
 
-/// A way to a receiver.
-pub struct Route {
+/// Where a way leads.
+#[derive(Debug, Clone)]
+pub struct Place {
     /// Base URL or folder: what it is remembered by.
     pub destination: String,
     /// How patients are told apart there.
     pub binding: PatientBinding,
+}
+
+/// A way to a receiver.
+pub struct Route {
+    /// Where it leads.
+    pub place: Place,
     /// What speaks to it.
     pub adapter: Arc<dyn Adapter>,
     pub(super) transport: Arc<dyn Transport>,

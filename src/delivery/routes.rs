@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::adapter::{self, Adapter, Fhir, Medplum, Statement, Transport};
 use super::connection::{DataExport, ExportKind, FhirTarget, MedplumConfig, OauthProvider, PatientBinding};
-use super::route::{Authority, NoRoute, Route, send};
+use super::route::{Authority, NoRoute, Place, Route, send};
 use super::seal;
 use super::token::{TokenKey, Tokens};
 use super::transport::{Folder, Http};
@@ -57,13 +57,13 @@ impl Routes {
         Self { store, vault, registry, clock, client, tokens, folder, known: Arc::default() }
     }
 
-    /// How patients are told apart at the target of an export, and what it is remembered by; nothing is asked.
+    /// Where an export goes; nothing is asked.
     ///
     /// # Errors
     /// [`NoRoute`].
-    pub async fn place(&self, tenant: &TenantId, export: &ConnectionId) -> Result<(PatientBinding, String), NoRoute> {
+    pub async fn place(&self, tenant: &TenantId, export: &ConnectionId) -> Result<Place, NoRoute> {
         let (export, _): (DataExport, _) = self.find(tenant, ConnectionKind::DataExport, export).await?;
-        Ok(match export.kind {
+        let (binding, destination) = match export.kind {
             ExportKind::FhirMedplum => {
                 let (config, _): (MedplumConfig, _) =
                     self.find(tenant, ConnectionKind::MedplumConfig, &export.target_ref).await?;
@@ -75,7 +75,8 @@ impl Routes {
                 (target.patient, target.base_url)
             }
             ExportKind::File => (PatientBinding::Included, format!("file:{}", export.target_ref)),
-        })
+        };
+        Ok(Place { destination, binding })
     }
 
     /// The way to the target of an export.
@@ -115,8 +116,7 @@ impl Routes {
         let transport = Arc::new(Http { base: base.clone(), client: self.client.clone() });
         let adapter = self.adapter(export.kind, &base, (&*transport, authority.as_ref())).await?;
         let route = Arc::new(Route {
-            destination: base,
-            binding,
+            place: Place { destination: base, binding },
             adapter,
             transport,
             authority,
@@ -153,8 +153,7 @@ impl Routes {
         let name = if name.is_empty() { "export" } else { name };
         let path = self.folder.join(tenant.as_str()).join(name);
         Ok(Arc::new(Route {
-            destination: format!("file:{}", export.target_ref),
-            binding: PatientBinding::Included,
+            place: Place { destination: format!("file:{}", export.target_ref), binding: PatientBinding::Included },
             adapter: Arc::new(adapter::File { row: self.row("ndjson")? }),
             transport: Arc::new(Folder { path }),
             authority: None,

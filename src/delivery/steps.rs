@@ -99,7 +99,7 @@ impl Delivery {
             named.filter(|key| hand.known.contains_key(*key)).cloned().collect();
         let asked: Vec<(i64, Key)> = named.into_iter().map(|key| (0, key)).collect();
         let mut lost = Vec::new();
-        for one in super::load::load(&self.store, &at.lane.key.tenant, at.route.binding, &asked).await? {
+        for one in super::load::load(&self.store, &at.lane.key.tenant, &at.route.place, &asked).await? {
             let remote = hand.known.get(&one.key).map(|known| known.remote.as_str());
             let Some(request) = at.route.adapter.look(&one, remote) else { continue };
             if let Ok(answer) = at.route.send(&request).await
@@ -111,7 +111,7 @@ impl Delivery {
         // They are sent again, by an operation of their own.
         if !lost.is_empty() {
             let of = (&at.lane.key.tenant, &at.lane.key.export, &at.lane.key.patient);
-            self.store.make_repair(of, &at.route.destination, (&lost, &[])).await?;
+            self.store.make_repair(of, &at.route.place.destination, (&lost, &[])).await?;
         }
         self.forget(at, hand, &lost).await
     }
@@ -121,7 +121,7 @@ impl Delivery {
         if lost.is_empty() {
             return Ok(());
         }
-        self.store.forget_delivered(&at.lane.key.tenant, &at.route.destination, lost).await?;
+        self.store.forget_delivered(&at.lane.key.tenant, &at.route.place.destination, lost).await?;
         hand.known.retain(|key, _| !lost.contains(key));
         Ok(())
     }

@@ -2,14 +2,14 @@
 
 use sqlx::{Any, Row as _, Transaction};
 
-use crate::id::{ConnectionId, ResourceId, TenantId};
+use crate::id::{ConnectionId, ResourceId, TenantId, resource_id};
 use crate::store::program::id;
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError};
 use crate::time::Instant;
 
-/// How long a lane is held without a word of its holder, in microseconds: longer than a request may take.
-const HELD_US: i64 = 90_000_000;
+/// How long a lane is held without a word of its holder, in microseconds.
+const HELD_US: i64 = 20_000_000;
 
 /// Names a lane.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,15 +60,28 @@ impl Store {
         Ok(Some(Lane { key, epoch: row.try_get(3)? }))
     }
 
-    /// When the next lane is due that nobody holds.
+    /// Takes what all lanes to a target share; none where somebody else has it. It is given back like a lane.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn next_lane(&self) -> Result<Option<Instant>, StoreError> {
-        let row = sqlx::query("SELECT MIN(CASE WHEN due_us > until_us THEN due_us ELSE until_us END) FROM delivery_lane WHERE due_us IS NOT NULL")
-            .fetch_one(&self.readers)
-            .await?;
-        Ok(row.try_get::<Option<i64>, _>(0)?.map(Instant))
+    pub async fn take_shared_lane(&self, lane: &LaneKey) -> Result<Option<Lane>, StoreError> {
+        let now = self.clock.now().0;
+        // No patient's: nothing is ever due in it.
+        let key = LaneKey { patient: resource_id(&lane.tenant, "Lane", "shared"), ..lane.clone() };
+        let row = sqlx::query(
+            "INSERT INTO delivery_lane (tenant, export, patient, holder, epoch, until_us) VALUES ($1, $2, $3, $4, 1, $5) \
+             ON CONFLICT (tenant, export, patient) DO UPDATE SET epoch = delivery_lane.epoch + 1, \
+             holder = excluded.holder, until_us = excluded.until_us WHERE delivery_lane.until_us <= $6 RETURNING epoch",
+        )
+        .bind(key.tenant.as_str())
+        .bind(key.export.as_str())
+        .bind(key.patient.as_str())
+        .bind(&*self.process)
+        .bind(now + HELD_US)
+        .bind(now)
+        .fetch_optional(&self.writer)
+        .await?;
+        row.map(|row| Ok(Lane { key, epoch: row.try_get(0)? })).transpose()
     }
 
     /// Says that a lane is still worked on; whether it is still this worker's.

@@ -4,14 +4,17 @@
 //! A worker holds a lane for a while ([`Lane`]); what it has to tell is written only as long as it does, so one that slept
 //! through its time finds its word refused. What it sent in that time is sent again by the next one, which receivers know.
 
+mod correction;
 mod due;
 mod exchange;
+mod forget;
 mod lane;
 mod ledger;
 mod operation;
 mod progress;
 mod settle;
 
+pub use correction::Correction;
 pub use due::{NewOperation, ReadyExport};
 pub use exchange::Exchange;
 pub use lane::{Lane, LaneKey};

@@ -2,6 +2,7 @@
 
 mod association;
 mod checkpoint;
+mod delivery;
 mod held;
 mod journal;
 mod judge;

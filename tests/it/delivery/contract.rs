@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::receiver::{CLIENT, Fault, Receiver, SECRET};
 use super::shaky::found_by;
 use super::{close, connect, delivered, enrol, export, oauth, open, operations, record};
-use crate::support::{Server, eventually, scalar, time};
+use crate::support::{Client, Server, eventually, scalar, time};
 
 /// Every reference to a local id leads to something the receiver has.
 fn assert_closed(receiver: &Receiver) {
@@ -141,6 +141,57 @@ fn a_refusal_is_in_quarantine_with_its_reason_and_goes_through_when_mended() {
         let held = client.get("/api/v1/quarantine?kind=delivery&state=held").expect(200).json();
         assert_eq!(held["items"], json!([]));
     }
+}
+
+#[test]
+fn what_is_refused_can_be_corrected_for_the_receiver() {
+    let (server, receiver) = (Server::shared(), Receiver::start());
+    let client = server.tenant();
+    receiver.with(|store| store.refuses = Some("\"status\":\"final\"".to_owned()));
+    connect(&client, &receiver, "medplum_demo");
+    enrol(&client, "on_episode_end", &["p1".to_owned()]);
+    open(&client, "e1", "p1", &["finger-1"]);
+    client.ingest_all(&[scalar("finger-1", 0, "spo2", "%", 95.0)]);
+    client.settle();
+    close(&client, "e1", 60);
+    delivered(&client, 1);
+    let id = operations(&client, "failed")[0]["id"].as_i64().unwrap();
+    let letter = |client: &Client| client.get(&format!("/api/v1/dead-letters/{id}")).expect(200).json();
+    let resource = letter(&client)["items"][0]["resource"].clone();
+    let correct = |patch: Value| {
+        let body = json!({"resource": resource, "patch": patch, "reason": "they take no final ones"});
+        client.post(&format!("/api/v1/dead-letters/{id}/correct"), &body)
+    };
+    for wrong in [json!({"status": "nonsense"}), json!({"code": null}), json!({"subject": {"reference": "Patient/p2"}})]
+    {
+        correct(wrong).expect(422);
+    }
+    assert_eq!(letter(&client)["items"][0].get("correction"), None);
+    let made = correct(json!({"status": "amended", "note": [{"text": "as agreed"}]})).expect(200).json();
+    assert_eq!(made["content"]["status"], "amended", "{made}");
+    assert_eq!(letter(&client)["items"][0]["correction"]["reason"], "they take no final ones");
+    client.post(&format!("/api/v1/dead-letters/{id}/redrive"), &json!({})).expect(200);
+    delivered(&client, 1);
+    eventually("what was corrected", || (operations(&client, "succeeded").len() == 1).then_some(()));
+    let there = receiver.all("Observation");
+    assert_eq!((there.len(), &there[0]["status"]), (1, &json!("amended")));
+    assert_closed(&receiver);
+    let here = client.search("Observation?patient=p1");
+    assert_eq!(here[0]["status"], "final", "here it is what it was");
+    // Its Provenance was sent while there was nothing to refer to; it is mended. What was corrected is as it was sent.
+    for differing in [1, 0] {
+        let report = client.post("/api/v1/data-exports/ehr/reconcile", &json!({})).expect(200).json();
+        assert_eq!((&report["differing"], &report["missing"]), (&json!(differing), &json!(0)), "{report}");
+        delivered(&client, 2);
+    }
+    let name = format!("Observation/{}", there[0]["id"].as_str().unwrap());
+    assert!(receiver.all("Provenance").iter().any(|one| one["target"][0]["reference"] == name.as_str()));
+    let body = json!({"enrolment": "n-p1", "start": time(61_000_000), "devices": ["finger-1"]});
+    client.put("/api/v1/episodes/e2", &body).expect(201);
+    close(&client, "e2", 62);
+    delivered(&client, 3);
+    assert_eq!(operations(&client, "failed"), Vec::<Value>::new());
+    assert_eq!(receiver.all("Observation").len(), 1);
 }
 
 #[test]
