@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::process::{Kind, Process};
 use super::receiver::{CLIENT, SECRET};
 use super::shaky::{Shaky, found_by};
-use super::{close, enrol, export, oauth, open, operations};
+use super::{close, enrol, export, give_tokens, open, operations};
 use crate::support::{Client, Random, Server, database, scalar};
 
 /// Values in an episode, and the one in so many episodes that has a value the receiver refuses.
@@ -75,7 +75,7 @@ fn all_is_there_once_and_every_refusal_in_quarantine() {
     shaky.with(|mood| mood.refuses = Some("\"value\":42".to_owned()));
     let mut servers = Servers::start();
     let client = servers.client(0);
-    oauth(client, &shaky.url);
+    give_tokens(client, &shaky.url);
     export(client, &format!("{}/fhir/R4", shaky.url), "medplum_demo");
     let patients: BTreeSet<String> = (0..episodes()).map(patient).collect();
     enrol(client, "on_episode_end", &patients.into_iter().collect::<Vec<_>>());

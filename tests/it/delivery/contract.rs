@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::receiver::{CLIENT, Fault, Receiver, SECRET};
 use super::shaky::found_by;
-use super::{close, connect, delivered, enrol, export, oauth, open, operations, record};
+use super::{close, connect, delivered, enrol, export, give_tokens, open, operations, record};
 use crate::support::{Client, Server, eventually, scalar, time};
 
 /// Every reference to a local id leads to something the receiver has.
@@ -279,7 +279,7 @@ fn what_patients_share_is_made_once_where_nothing_can_be_made_if_none_exists() {
     client
         .put(
             "/api/v1/fhir-targets/plain",
-            &json!({"base_url": receiver.base(), "oauth_provider_id": oauth(&client, &receiver.url())}),
+            &json!({"base_url": receiver.base(), "oauth_provider_id": give_tokens(&client, &receiver.url())}),
         )
         .expect(201);
     client.put("/api/v1/data-exports/ehr", &json!({"kind": "fhir", "target_ref": "plain"})).expect(201);

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::process::{Kind, Process};
-use super::{delivered, enrol, export, oauth, operations, record};
+use super::{delivered, enrol, export, give_tokens, operations, record};
 use crate::support::Server;
 
 fn of<'a>(all: &'a [Value], kind: &str) -> Vec<&'a Value> {
@@ -19,7 +19,7 @@ fn an_episode_closes_and_medplum_holds_it() {
         let medplum = Process::start(Kind::Medplum { transactions });
         let server = Server::shared();
         let client = server.tenant();
-        oauth(&client, &medplum.url);
+        give_tokens(&client, &medplum.url);
         export(&client, &format!("{}/fhir/R4", medplum.url), binding);
         enrol(&client, "on_episode_end", &["p1".to_owned()]);
         record(&client, "p1");

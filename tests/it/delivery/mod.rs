@@ -5,6 +5,7 @@ mod contract;
 mod demo;
 mod listener;
 mod medplum;
+mod oauth;
 mod process;
 mod receiver;
 mod shaky;
@@ -16,12 +17,12 @@ use receiver::{CLIENT, Receiver, SECRET};
 
 /// An OAuth provider, a Medplum project and an export `ehr` to it.
 fn connect(client: &Client, receiver: &Receiver, binding: &str) {
-    oauth(client, &receiver.url());
+    give_tokens(client, &receiver.url());
     export(client, &receiver.base(), binding);
 }
 
 /// An OAuth provider at this URL; gives its id.
-fn oauth(client: &Client, url: &str) -> &'static str {
+fn give_tokens(client: &Client, url: &str) -> &'static str {
     let token_url = format!("{url}/oauth2/token");
     let provider = json!({"name": "Receiver", "token_url": token_url, "client_id": CLIENT, "client_secret": SECRET});
     client.put("/api/v1/oauth-providers/receiver", &provider).expect(201);

@@ -110,14 +110,19 @@ fn spawn(kind: Kind, folder: &Path, port: &str) -> (Child, String) {
     let mut command = kind.command();
     command.env("PORT", port).env("JOURNAL", folder.join("journal"));
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let url = ready(&mut child);
+    (child, url)
+}
+
+/// Waits for the line of a process that says where it listens.
+pub(crate) fn ready(child: &mut Child) -> String {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    // The runner of the project's own writes a line of its own before.
+    // Those on the test runner have a word before it.
     let line = lines.find_map(|line| line.find('{').map(|start| line[start..].to_owned()));
-    let ready: Value = serde_json::from_str(&line.expect("the receiver to serve")).unwrap();
-    let url = ready["url"].as_str().unwrap().to_owned();
+    let ready: Value = serde_json::from_str(&line.expect("it to listen")).unwrap();
     // Its pipe is read to the end, so that whatever it writes does not stop it.
     std::thread::spawn(move || lines.for_each(drop));
-    (child, url)
+    ready["url"].as_str().unwrap().to_owned()
 }
 
 /// What is in a journal: for each request what it wrote. A last line that is not whole was not answered.
