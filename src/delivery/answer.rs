@@ -23,7 +23,10 @@ impl Delivery {
             self.breakers.pause(at.target, Instant::now(), Duration::from_secs(seconds));
         }
         match at.route.adapter.outcome(request, answer) {
-            Outcome::Each(results) => self.each(at, hand, (request, answer, exchange), results).await,
+            Outcome::Each(results) => {
+                self.breakers.answered(at.target);
+                self.each(at, hand, (request, answer, exchange), results).await
+            }
             Outcome::Whole(result) => self.whole(at, hand, (request, answer, exchange), result).await,
         }
     }
@@ -38,6 +41,9 @@ impl Delivery {
         let failure =
             Failure { operation: request.name(), status: Some(answer.status), message: message(&result).to_owned() };
         let is_one = request.items.len() <= 1;
+        if is_about_content(answer) || answer.status == 429 {
+            self.breakers.answered(at.target);
+        }
         match result.disposition {
             Disposition::Split | Disposition::Refuse | Disposition::Dangling if !is_one && is_about_content(answer) => {
                 // Halved until what is at fault is alone.

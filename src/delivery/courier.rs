@@ -180,11 +180,11 @@ impl Delivery {
             };
             return self.wait(at, failure, None, None).await;
         }
-        if !hand.uncertain.is_empty() {
-            return self.look(at, hand).await;
-        }
         let pending: Vec<&Outgoing> = hand.pending.iter().collect();
         let request = route.adapter.request(&pending, &hand.known, hand.most);
+        if places(hand, &request).any(|one| hand.uncertain.contains(&one.key)) {
+            return self.look(at, hand, &request).await;
+        }
         let faults = check::faults(&self.validator, &request);
         if !faults.is_empty() {
             let refused: Vec<Refused> = faults
@@ -199,10 +199,7 @@ impl Delivery {
         let answered = route.send(&request).await;
         let exchange = self.exchange(lane, &request, answered.as_ref().ok()).await;
         match answered {
-            Ok(answer) => {
-                self.breakers.answered(target);
-                self.heard(at, hand, (&request, &answer, exchange)).await
-            }
+            Ok(answer) => self.heard(at, hand, (&request, &answer, exchange)).await,
             Err(unsent) => {
                 let is_open = matches!(unsent, Unsent::Unanswered(Unanswered::Open(_)));
                 self.down(target, pause_of(&unsent)).await;

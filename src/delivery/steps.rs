@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::adapter::{Answer, Request};
 use super::answer::arrival;
 use super::backoff::random;
 use super::breaker::Target;
-use super::courier::{At, Hand, Step};
+use super::courier::{At, Hand, Step, places};
 use super::disposition::Disposition;
-use super::outgoing::is_stored;
+use super::outgoing::{Outgoing, is_stored};
 use super::{Delivery, throttle};
 use crate::store::delivery::{Arrived, Delivered, Exchange, Failure, Key, Lane, Next, Operation, Progress, Refused};
 use crate::store::{AlertKind, NewAlert, Severity, StoreError};
@@ -54,42 +54,71 @@ impl Delivery {
         Ok(step)
     }
 
-    /// Asks the receiver what it has of what it may have.
-    pub(super) async fn look(&self, at: &At<'_>, hand: &mut Hand) -> Result<Option<Step>, StoreError> {
-        let (mut arrived, mut outdated, mut lost) = (Vec::new(), Vec::new(), Vec::new());
-        for one in hand.pending.iter().filter(|one| hand.uncertain.contains(&one.key)) {
+    /// Asks the receiver what it has of a request's resources that it may have.
+    pub(super) async fn look(
+        &self,
+        at: &At<'_>,
+        hand: &mut Hand,
+        request: &Request,
+    ) -> Result<Option<Step>, StoreError> {
+        let (mut arrived, mut outdated, mut lost, mut failed) = (Vec::new(), Vec::new(), Vec::new(), None);
+        let mut asked = Vec::new();
+        for one in places(hand, request).filter(|one| hand.uncertain.contains(&one.key)) {
             let remote = hand.known.get(&one.key).map(|known| known.remote.as_str());
-            let Some(request) = at.route.adapter.look(one, remote) else { continue };
-            let answer = match at.route.send(&request).await {
-                Ok(answer) => answer,
-                Err(unsent) => {
-                    self.down(at.target, None).await;
-                    let failure = Failure { operation: request.name(), status: None, message: unsent.to_string() };
-                    return self.wait(at, failure, None, None).await;
-                }
-            };
-            match at.route.adapter.found(&answer) {
+            match self.ask(at, one, remote).await {
                 Ok(Some((remote, there))) if is_stored(&at.route.adapter.there(one, &hand.known), &there) => {
                     arrived.push(arrival(one, &remote, one.digest));
                 }
                 Ok(Some((remote, _))) => outdated.push(arrival(one, &remote, [0; 32])),
                 Ok(None) if remote.is_some() => lost.push(one.key.clone()),
                 Ok(None) => {}
-                Err(disposition) => {
-                    let told = throttle::wait(answer.retry_after.as_deref(), answer.rate_limit.as_deref());
-                    if answer.status >= 500 || disposition == Disposition::Ambiguous {
-                        self.down(at.target, told).await;
-                    }
-                    let message = "the target does not say what it has".to_owned();
-                    let failure = Failure { operation: request.name(), status: Some(answer.status), message };
-                    return self.wait(at, failure, told, None).await;
+                Err(why) => {
+                    failed = Some(why);
+                    break;
                 }
             }
+            asked.push(one.key.clone());
         }
-        self.breakers.answered(at.target);
-        hand.uncertain.clear();
+        hand.uncertain.retain(|key| !asked.contains(key));
         self.forget(at, hand, &lost).await?;
-        self.told(at, hand, (arrived, Vec::new(), outdated), None, Next::Go).await
+        // What was found is kept, whatever came after it.
+        let next = match failed {
+            Some((failure, wait)) => self.later(at.lane, at.operation, !arrived.is_empty(), failure, wait).await?,
+            None if arrived.is_empty() && outdated.is_empty() => return Ok(None),
+            None => Next::Go,
+        };
+        self.told(at, hand, (arrived, Vec::new(), outdated), None, next).await
+    }
+
+    /// Asks the receiver what it has of a resource: id and resource.
+    async fn ask(
+        &self,
+        at: &At<'_>,
+        one: &Outgoing,
+        remote: Option<&str>,
+    ) -> Result<Option<(String, Value)>, (Failure, Option<Duration>)> {
+        let Some(request) = at.route.adapter.look(one, remote) else { return Ok(None) };
+        let failure = |status, message| Failure { operation: request.name(), status, message };
+        let answer = match at.route.send(&request).await {
+            Ok(answer) => answer,
+            Err(unsent) => {
+                self.down(at.target, None).await;
+                return Err((failure(None, unsent.to_string()), None));
+            }
+        };
+        match at.route.adapter.found(&answer) {
+            Ok(found) => {
+                self.breakers.answered(at.target);
+                Ok(found)
+            }
+            Err(disposition) => {
+                let told = throttle::wait(answer.retry_after.as_deref(), answer.rate_limit.as_deref());
+                if answer.status >= 500 || disposition == Disposition::Ambiguous {
+                    self.down(at.target, told).await;
+                }
+                Err((failure(Some(answer.status), "the target does not say what it has".to_owned()), told))
+            }
+        }
     }
 
     /// Looks whether what a request's resources refer to is still there, and forgets what is not.

@@ -10,6 +10,14 @@ use super::shaky::found_by;
 use super::{close, connect, delivered, enrol, export, give_tokens, open, operations, record};
 use crate::support::{Client, Server, eventually, scalar, time};
 
+/// An export `ehr` to a FHIR server.
+fn plain(client: &Client, receiver: &Receiver) {
+    let provider = give_tokens(client, &receiver.url());
+    let target = json!({"base_url": receiver.base(), "oauth_provider_id": provider});
+    client.put("/api/v1/fhir-targets/plain", &target).expect(201);
+    client.put("/api/v1/data-exports/ehr", &json!({"kind": "fhir", "target_ref": "plain"})).expect(201);
+}
+
 /// Every reference to a local id leads to something the receiver has.
 fn assert_closed(receiver: &Receiver) {
     let names: BTreeSet<String> = receiver.with(|store| store.resources.keys().cloned().collect());
@@ -272,17 +280,53 @@ fn files_are_dropped_whole() {
 }
 
 #[test]
+fn a_target_that_fails_now_and_then_has_all_in_the_end() {
+    let (server, receiver) = (Server::shared(), Receiver::start());
+    receiver.with(|store| (store.is_plain, store.fails_every) = (true, Some(9)));
+    let client = server.tenant();
+    plain(&client, &receiver);
+    enrol(&client, "on_episode_end", &["p1".to_owned()]);
+    open(&client, "e1", "p1", &["finger-1"]);
+    client.ingest_all(&(0..20).map(|n| scalar("finger-1", n, "spo2", "%", 95.0)).collect::<Vec<_>>());
+    client.settle();
+    close(&client, "e1", 60);
+    delivered(&client, 1);
+    assert_eq!(operations(&client, "failed"), Vec::<Value>::new());
+    assert_eq!(receiver.all("Observation").len(), 20);
+}
+
+#[test]
+fn a_target_that_cannot_is_left_alone_and_told_of() {
+    let (server, receiver) = (Server::shared(), Receiver::start());
+    let client = server.tenant();
+    connect(&client, &receiver, "provider_logical");
+    let patients: Vec<String> = (0..6).map(|n| format!("p{n}")).collect();
+    enrol(&client, "on_measurement", &patients);
+    let send = |number: u64| {
+        for patient in &patients {
+            client.ingest_all(&[scalar(&format!("finger-{patient}"), number, "spo2", "%", 95.0)]);
+        }
+        client.settle();
+    };
+    for patient in &patients {
+        open(&client, &format!("e-{patient}"), patient, &[&format!("finger-{patient}")]);
+    }
+    send(0);
+    delivered(&client, patients.len());
+    receiver.with(|store| store.fails_every = Some(1));
+    send(1);
+    eventually("the alert", || client.get("/api/v1/alerts").expect(200).text().contains("target-down").then_some(()));
+    receiver.with(|store| store.fails_every = None);
+    delivered(&client, 2 * patients.len());
+    assert_eq!(receiver.all("Observation").len(), 2 * patients.len());
+}
+
+#[test]
 fn what_patients_share_is_made_once_where_nothing_can_be_made_if_none_exists() {
     let (server, receiver) = (Server::shared(), Receiver::start());
     receiver.with(|store| (store.is_plain, store.delay) = (true, Duration::from_millis(20)));
     let client = server.tenant();
-    client
-        .put(
-            "/api/v1/fhir-targets/plain",
-            &json!({"base_url": receiver.base(), "oauth_provider_id": give_tokens(&client, &receiver.url())}),
-        )
-        .expect(201);
-    client.put("/api/v1/data-exports/ehr", &json!({"kind": "fhir", "target_ref": "plain"})).expect(201);
+    plain(&client, &receiver);
     let patients: Vec<String> = (0..6).map(|n| format!("p{n}")).collect();
     enrol(&client, "on_episode_end", &patients);
     for (number, patient) in patients.iter().enumerate() {

@@ -96,7 +96,10 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
     let (fault, response) = {
         let mut store = shared.lock().unwrap();
         store.urls.push(uri.to_string());
-        let fault = (!store.faults.is_empty()).then(|| store.faults.remove(0));
+        let mut fault = (!store.faults.is_empty()).then(|| store.faults.remove(0));
+        if store.fails_every.is_some_and(|every| store.urls.len() % every == 0) {
+            fault = Some(Fault::Status(503));
+        }
         if let Some(Fault::Status(status)) = fault {
             return reply(outcome(status, "injected"));
         }

@@ -27,6 +27,8 @@ pub(crate) struct Store {
     pub(crate) urls: Vec<String>,
     /// Faults to come.
     pub(crate) faults: Vec<Fault>,
+    /// One in so many requests is answered 503.
+    pub(crate) fails_every: Option<usize>,
     /// Observations with this in them are refused.
     pub(crate) refuses: Option<String>,
     /// Whether transactions are atomic.
