@@ -11,6 +11,7 @@ use super::breaker::Target;
 use super::load::load;
 use super::outgoing::Outgoing;
 use super::route::{NoRoute, Route, Unsent};
+use super::token::{REST, TokenError};
 use super::{Delivery, check};
 use crate::store::StoreError;
 use crate::store::delivery::{Failure, Key, Lane, Next, Operation, Progress, Refused, RefusedBy};
@@ -226,10 +227,11 @@ pub(super) fn places<'h>(hand: &'h Hand, request: &'h Request) -> impl Iterator<
     request.items.iter().filter_map(|&place| hand.pending.get(place))
 }
 
-/// How long a token endpoint asks to be left alone.
-fn pause_of(unsent: &Unsent) -> Option<Duration> {
+/// How long nothing is to be sent, because there is no token.
+pub(super) fn pause_of(unsent: &Unsent) -> Option<Duration> {
     match unsent {
-        Unsent::Token(super::token::TokenError::Refused { wait, .. }) => *wait,
-        _ => None,
+        Unsent::Token(TokenError::Refused { wait: Some(wait), .. }) => Some(*wait),
+        Unsent::Token(_) => Some(REST),
+        Unsent::Unanswered(_) => None,
     }
 }

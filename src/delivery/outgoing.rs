@@ -39,7 +39,9 @@ impl Business {
         } else {
             resource_id(tenant, &format!("identifier/{kind}"), id).to_string()
         };
-        Self { is_tag: kind == "Provenance", system: format!("{CANONICAL_BASE}/identifier/resource"), value }
+        let is_tag = kind == "Provenance";
+        let system = if is_tag { "CodeSystem/resource" } else { "identifier/resource" };
+        Self { is_tag, system: format!("{CANONICAL_BASE}/{system}"), value }
     }
 
     /// `identifier=system|value`, as `ifNoneExist` takes it.

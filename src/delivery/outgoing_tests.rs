@@ -62,7 +62,7 @@ fn a_provenance_is_found_by_its_tag_and_a_strip_carries_its_picture() {
     let body = Value::Object(sent.rendered(|_| None));
     assert_eq!(body["meta"]["tag"][0]["code"], DEVICE);
     assert_eq!(body["target"].as_array().unwrap().len(), 1);
-    assert_eq!(sent.business.query(), format!("_tag=https://afferent.dev/fhir/identifier/resource|{DEVICE}"));
+    assert_eq!(sent.business.query(), format!("_tag=https://afferent.dev/fhir/CodeSystem/resource|{DEVICE}"));
     let document =
         json!({"resourceType": "DocumentReference", "content": [{"attachment": {"url": "Binary/b1", "title": "x"}}]});
     let sent = made(key("DocumentReference", DEVICE), document, PatientBinding::Logical);

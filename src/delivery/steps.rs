@@ -8,7 +8,7 @@ use super::adapter::{Answer, Request};
 use super::answer::arrival;
 use super::backoff::random;
 use super::breaker::Target;
-use super::courier::{At, Hand, Step, places};
+use super::courier::{At, Hand, Step, pause_of, places};
 use super::disposition::Disposition;
 use super::outgoing::{Outgoing, is_stored};
 use super::{Delivery, throttle};
@@ -102,8 +102,9 @@ impl Delivery {
         let answer = match at.route.send(&request).await {
             Ok(answer) => answer,
             Err(unsent) => {
-                self.down(at.target, None).await;
-                return Err((failure(None, unsent.to_string()), None));
+                let wait = pause_of(&unsent);
+                self.down(at.target, wait).await;
+                return Err((failure(None, unsent.to_string()), wait));
             }
         };
         match at.route.adapter.found(&answer) {

@@ -23,7 +23,7 @@ const UNTOLD_S: u64 = 300;
 /// A token is renewed so long before it expires, or in the last tenth of its life where that is shorter.
 const BEFORE: Duration = Duration::from_secs(60);
 /// How long one that could not be had is not asked for again.
-const REST: Duration = Duration::from_secs(5);
+pub const REST: Duration = Duration::from_secs(1);
 /// Most bytes of an answer.
 const MOST: usize = 64 * 1024;
 
@@ -115,8 +115,7 @@ impl Tokens {
         if let Some(token) = place.token.as_ref().filter(|token| Instant::now() < token.until) {
             return Ok(Arc::clone(token));
         }
-        if let Some((at, error)) = place.failed.as_ref().filter(|(at, _)| at.elapsed() < REST) {
-            let _ = at;
+        if let Some((_, error)) = place.failed.as_ref().filter(|(at, _)| at.elapsed() < REST) {
             return Err(error.clone());
         }
         match ask(&self.client, provider, secrets, now).await {

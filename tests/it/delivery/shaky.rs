@@ -149,7 +149,7 @@ impl Mood {
 /// What this server's resources are found by at a receiver: the value of their identifier or tag.
 pub(crate) fn found_by(resource: &Value) -> String {
     let of = |list: &Value, code: &str| {
-        let ours = |one: &&Value| one["system"].as_str().is_some_and(|s| s.contains("afferent.dev/fhir/identifier/"));
+        let ours = |one: &&Value| one["system"].as_str().is_some_and(|s| s.starts_with("https://afferent.dev/fhir/"));
         // The one that delivery added comes last.
         list.as_array().into_iter().flatten().rfind(ours).and_then(|one| one[code].as_str().map(str::to_owned))
     };
