@@ -15,15 +15,11 @@ const FAILURES: u32 = 5;
 /// How long at first, and at most.
 const FIRST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(120);
-/// Failures within so short a time are one.
-const TOGETHER: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Default, Clone, Copy)]
 struct State {
     /// In a row.
     failures: u32,
-    /// When the last of them was.
-    failed: Option<Instant>,
     /// Left alone until then, because it failed.
     until: Option<Instant>,
     /// Left alone until then, because it said so.
@@ -86,12 +82,10 @@ impl Breakers {
     pub fn failed(&self, target: &Target, now: Instant) -> bool {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let state = states.entry(target.clone()).or_default();
-        // What several workers meet at once, or was under way when it began to be left alone, is one failure.
-        let is_early = |since: Option<Instant>, wait| since.is_some_and(|since| now < since + wait);
-        if is_early(state.until, Duration::ZERO) || is_early(state.failed, TOGETHER) {
+        // What was under way when it began to be left alone tells nothing new.
+        if [state.until, state.paused].into_iter().flatten().any(|until| now < until) {
             return false;
         }
-        state.failed = Some(now);
         state.failures = state.failures.saturating_add(1);
         if state.failures >= FAILURES {
             let doubled = FIRST.saturating_mul(1 << (state.failures - FAILURES).min(8));
@@ -120,10 +114,10 @@ mod tests {
     fn a_target_that_fails_is_left_alone_and_then_asked_by_one() {
         let (breakers, now, ehr) = (Breakers::new(4), Instant::now(), target("ehr"));
         let later = |seconds| now.checked_add(Duration::from_secs(seconds)).unwrap();
-        for second in 1..u64::from(FAILURES) {
-            assert!(!breakers.failed(&ehr, later(second)));
+        for _ in 1..FAILURES {
+            assert!(!breakers.failed(&ehr, later(5)));
         }
-        assert_eq!(breakers.closed_to(later(4)), []);
+        assert_eq!(breakers.closed_to(later(5)), []);
         assert!(breakers.failed(&ehr, later(5)), "told once");
         assert!(!breakers.failed(&ehr, later(6)), "this one was under way");
         assert_eq!(breakers.closed_to(later(9)), std::slice::from_ref(&ehr));
@@ -139,12 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn what_all_workers_meet_at_once_is_one_failure() {
+    fn what_was_under_way_when_a_pause_began_is_no_failure() {
         let (breakers, now, ehr) = (Breakers::new(4), Instant::now(), target("ehr"));
+        assert!(!breakers.failed(&ehr, now));
+        breakers.pause(&ehr, now, Duration::from_secs(1));
         for _ in 0..2 * FAILURES {
             assert!(!breakers.failed(&ehr, now));
         }
-        assert_eq!(breakers.closed_to(now), []);
+        assert_eq!(breakers.closed_to(now.checked_add(Duration::from_secs(2)).unwrap()), []);
     }
 
     #[test]
