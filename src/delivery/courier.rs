@@ -104,7 +104,10 @@ impl Delivery {
             self.down(target, wait).await;
         }
         let failure = Failure { operation: "connect".to_owned(), status: None, message: error.to_string() };
-        let next = self.later(lane, operation, false, failure, wait).await?;
+        let next = match error {
+            NoRoute::Unknown(unsent) if unsent.is_certain() => self.rest(failure, wait),
+            _ => self.later(lane, operation, false, failure, wait).await?,
+        };
         let is_given_up = matches!(next, Next::GiveUp(_));
         let progress = Progress {
             operation: operation.number,
@@ -211,7 +214,11 @@ impl Delivery {
                     hand.uncertain = places(hand, &request).map(|one| one.key.clone()).collect();
                     return Ok(None);
                 }
-                self.wait(at, failure, pause_of(&unsent), exchange).await
+                if unsent.is_certain() {
+                    let next = self.rest(failure, pause_of(&unsent));
+                    return self.told(at, hand, Default::default(), exchange, next).await;
+                }
+                self.wait(at, failure, None, exchange).await
             }
         }
     }

@@ -23,6 +23,7 @@ pub(crate) mod fixture;
 pub mod gather;
 pub mod keys;
 mod load;
+mod look;
 pub mod outgoing;
 mod planner;
 mod reconcile;
@@ -163,7 +164,7 @@ impl Delivery {
         };
         let target = (lane.key.tenant.clone(), lane.key.export.clone());
         self.breakers.begin(&target);
-        let worked = self.holding(&lane, self.work_off(&lane)).await;
+        let worked = self.holding(&lane, Box::pin(self.work_off(&lane))).await;
         self.breakers.end(&target);
         worked.map(|_| true)
     }

@@ -47,6 +47,13 @@ pub enum Unsent {
     Unanswered(#[from] Unanswered),
 }
 
+impl Unsent {
+    /// Whether nothing was sent, for sure.
+    pub fn is_certain(&self) -> bool {
+        matches!(self, Self::Token(_) | Self::Unanswered(Unanswered::NotSent(_)))
+    }
+}
+
 /// Who gives tokens.
 pub(super) struct Authority {
     pub(super) key: TokenKey,

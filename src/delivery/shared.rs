@@ -29,15 +29,13 @@ impl Delivery {
         hand.pending.retain(|one| is_shared(one) || one.key.0 == "Patient");
         let keys = hand.pending.iter().map(|one| &one.key);
         hand.uncertain = hand.uncertain.intersection(&keys.cloned().collect()).cloned().collect();
-        let sent = self.holding(&shared, self.send_all(at, hand)).await;
+        let sent = self.holding(&shared, Box::pin(self.send_all(at, hand))).await;
         self.store.give_lane_back(&shared, self.clock.now()).await?;
-        match sent? {
-            Some(step) => Ok(step),
-            // It took too long, and somebody else has it.
-            None => {
-                self.store.give_lane_back(at.lane, self.clock.now()).await?;
-                Ok(Some(Step::Over))
-            }
+        if let Some(step) = sent? {
+            return Ok(step);
         }
+        // It took too long, and somebody else has it.
+        self.store.give_lane_back(at.lane, self.clock.now()).await?;
+        Ok(Some(Step::Over))
     }
 }

@@ -2,21 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::Delivery;
 use super::adapter::{Answer, Request};
-use super::answer::arrival;
 use super::backoff::random;
 use super::breaker::Target;
-use super::courier::{At, Hand, Step, pause_of, places};
-use super::disposition::Disposition;
-use super::outgoing::{Outgoing, is_stored};
-use super::{Delivery, throttle};
+use super::courier::{At, Hand, Step};
 use crate::store::delivery::{Arrived, Delivered, Exchange, Failure, Key, Lane, Next, Operation, Progress, Refused};
 use crate::store::{AlertKind, NewAlert, Severity, StoreError};
 
 /// Bytes of a body that are kept.
 const KEPT: usize = 1 << 20;
+
+/// Operations to which nothing could be sent are tried again within so long.
+const REST: Duration = Duration::from_secs(5);
 
 /// What arrived, what was refused, what is there but not just so.
 pub(super) type Told = (Vec<Arrived>, Vec<Refused>, Vec<Arrived>);
@@ -33,7 +33,7 @@ impl Delivery {
     ) -> Result<Option<Step>, StoreError> {
         let step = match next {
             Next::Go => None,
-            Next::Later(..) => Some(Step::Over),
+            Next::Later(..) | Next::Wait(..) => Some(Step::Over),
             Next::Done(_) | Next::GiveUp(_) => Some(Step::On),
         };
         let progress =
@@ -52,74 +52,6 @@ impl Delivery {
                 && !refused.iter().any(|other| other.ordinal == one.ordinal)
         });
         Ok(step)
-    }
-
-    /// Asks the receiver what it has of a request's resources that it may have.
-    pub(super) async fn look(
-        &self,
-        at: &At<'_>,
-        hand: &mut Hand,
-        request: &Request,
-    ) -> Result<Option<Step>, StoreError> {
-        let (mut arrived, mut outdated, mut lost, mut failed) = (Vec::new(), Vec::new(), Vec::new(), None);
-        let mut asked = Vec::new();
-        for one in places(hand, request).filter(|one| hand.uncertain.contains(&one.key)) {
-            let remote = hand.known.get(&one.key).map(|known| known.remote.as_str());
-            match self.ask(at, one, remote).await {
-                Ok(Some((remote, there))) if is_stored(&at.route.adapter.there(one, &hand.known), &there) => {
-                    arrived.push(arrival(one, &remote, one.digest));
-                }
-                Ok(Some((remote, _))) => outdated.push(arrival(one, &remote, [0; 32])),
-                Ok(None) if remote.is_some() => lost.push(one.key.clone()),
-                Ok(None) => {}
-                Err(why) => {
-                    failed = Some(why);
-                    break;
-                }
-            }
-            asked.push(one.key.clone());
-        }
-        hand.uncertain.retain(|key| !asked.contains(key));
-        self.forget(at, hand, &lost).await?;
-        // What was found is kept, whatever came after it.
-        let next = match failed {
-            Some((failure, wait)) => self.later(at.lane, at.operation, !arrived.is_empty(), failure, wait).await?,
-            None if arrived.is_empty() && outdated.is_empty() => return Ok(None),
-            None => Next::Go,
-        };
-        self.told(at, hand, (arrived, Vec::new(), outdated), None, next).await
-    }
-
-    /// Asks the receiver what it has of a resource: id and resource.
-    async fn ask(
-        &self,
-        at: &At<'_>,
-        one: &Outgoing,
-        remote: Option<&str>,
-    ) -> Result<Option<(String, Value)>, (Failure, Option<Duration>)> {
-        let Some(request) = at.route.adapter.look(one, remote) else { return Ok(None) };
-        let failure = |status, message| Failure { operation: request.name(), status, message };
-        let answer = match at.route.send(&request).await {
-            Ok(answer) => answer,
-            Err(unsent) => {
-                let wait = pause_of(&unsent);
-                self.down(at.target, wait).await;
-                return Err((failure(None, unsent.to_string()), wait));
-            }
-        };
-        match at.route.adapter.found(&answer) {
-            Ok(found) => {
-                self.breakers.answered(at.target);
-                Ok(found)
-            }
-            Err(disposition) => {
-                let told = throttle::wait(answer.retry_after.as_deref(), answer.rate_limit.as_deref());
-                if answer.status >= 500 || disposition == Disposition::Ambiguous {
-                    self.down(at.target, told).await;
-                }
-                Err((failure(Some(answer.status), "the target does not say what it has".to_owned()), told))
-            }
-        }
     }
 
     /// Looks whether what a request's resources refer to is still there, and forgets what is not.
@@ -203,6 +135,12 @@ impl Delivery {
         let wait = told.map_or(wait, |told| told + wait.min(Duration::from_secs(1)));
         let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
         Ok(Next::Later(self.clock.now().plus(micros), failure))
+    }
+
+    /// That nothing could be sent, which is no attempt of an operation: how long its target is left alone breakers say.
+    pub(super) fn rest(&self, failure: Failure, told: Option<Duration>) -> Next {
+        let wait = told.unwrap_or_default() + REST.mul_f64(random());
+        Next::Wait(self.clock.now().plus(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)), failure)
     }
 
     /// A target did not answer, or said that it cannot.

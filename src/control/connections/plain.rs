@@ -33,8 +33,8 @@ fn as_it_is<T>(_: &TenantId, _: &ConnectionId, content: T) -> T {
     content
 }
 
-fn provider(id: &ConnectionId) -> Refers {
-    Some(("oauth_provider_id", ConnectionKind::OauthProvider, id.clone()))
+fn provider(id: &ConnectionId) -> (&'static str, ConnectionKind, ConnectionId) {
+    ("oauth_provider_id", ConnectionKind::OauthProvider, id.clone())
 }
 
 impl Plain for DataExport {
@@ -57,7 +57,7 @@ impl Plain for MedplumConfig {
     }
 
     fn refers(&self) -> Refers {
-        provider(&self.oauth_provider_id)
+        Some(provider(&self.oauth_provider_id))
     }
 }
 
@@ -69,7 +69,7 @@ impl Plain for FhirTarget {
     }
 
     fn refers(&self) -> Refers {
-        self.oauth_provider_id.as_ref().and_then(provider)
+        self.oauth_provider_id.as_ref().map(provider)
     }
 }
 

@@ -64,6 +64,8 @@ pub enum Next {
     Done(Option<Failure>),
     /// The operation is tried again at a time; the lane is given back.
     Later(Instant, Failure),
+    /// The target is not there, which is no operation's fault and none of its attempts: as above.
+    Wait(Instant, Failure),
     /// The operation is not tried again; the lane goes on to the next one.
     GiveUp(Failure),
 }
@@ -121,7 +123,7 @@ impl Store {
         if let Next::GiveUp(_) = &progress.next {
             mourn(&mut tx, &lane.key, now).await?;
         }
-        if let Next::Later(due, _) = &progress.next {
+        if let Next::Later(due, _) | Next::Wait(due, _) = &progress.next {
             release(&mut tx, lane, *due).await?;
         }
         tx.commit().await?;
@@ -205,7 +207,7 @@ async fn advance(tx: &mut Transaction<'_, Any>, progress: &Progress<'_>, now: In
         Next::Go => ("in_progress", None, false),
         Next::Done(None) => ("succeeded", None, true),
         Next::Done(Some(failure)) | Next::GiveUp(failure) => ("failed", Some(failure), true),
-        Next::Later(_, failure) => ("in_progress", Some(failure), false),
+        Next::Later(_, failure) | Next::Wait(_, failure) => ("in_progress", Some(failure), false),
     };
     let failure = failure.map(serde_json::to_string).transpose();
     let failure = failure.map_err(|_| StoreError::Damaged { what: "failure of an operation" })?;
