@@ -33,6 +33,7 @@ use crate::pipeline::{self, Pipeline, Progress};
 use crate::problem::Problem;
 use crate::registry::Registry;
 use crate::store::Store;
+use crate::subscription::{self, Subscriptions};
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
 use crate::{algorithm, conformant, console, control, device, ingest, oauth, projection, rest};
@@ -162,14 +163,23 @@ impl App {
             public_url: config.public_url.clone(),
             check_references: config.check_references,
             validate_writes: config.validate_writes,
+            channels: Some(control_state.ways.clone()),
         };
-        let rest = rest::routers(store.clone(), auth, settings, conformance, validator).context("capability")?;
+        let rest_state =
+            rest::RestState::new(store.clone(), auth, settings, conformance, validator).context("capability")?;
+        let rest = rest::routers(&rest_state).context("capability")?;
+        let told = (control_state.ways.clone(), open);
+        let subscriptions =
+            Subscriptions::new(store.clone(), rest_state, told, Arc::clone(&clock), subscription::Patience::default())
+                .context("subscriptions")?;
+        subscriptions.start();
         let is_https = config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
         let router = Router::new()
             .merge(ingest::router(ingest_state))
             .merge(control::router(control_state))
             .merge(rest.merge(oauth::router(oauth_state.clone())).layer(cross_origin()))
             .merge(oauth::pages(oauth_state))
+            .merge(subscription::router(subscriptions))
             .merge(console::router())
             .merge(operations(store.clone(), telemetry, clock))
             .fallback(nothing_here)

@@ -41,6 +41,7 @@ pub mod ingest;
 pub mod pipeline;
 pub mod episode;
 pub mod rest;
+pub mod subscription;
 pub mod delivery;
 pub mod control;
 pub mod console;

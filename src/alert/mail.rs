@@ -33,8 +33,14 @@ impl Mailer {
     }
 
     pub(super) async fn send(&self, to: &str, sending: &Sending) -> Result<(), String> {
+        let (subject, text) = content(sending);
+        self.send_text(to, (&subject, text), &format!("{}.{}", id(sending), sending.channel)).await
+    }
+
+    /// Sends a text; `id` tells a repetition.
+    pub(super) async fn send_text(&self, to: &str, (subject, text): (&str, String), id: &str) -> Result<(), String> {
         let to = address(to).ok_or("the address is none")?;
-        let message = self.message(to, sending).map_err(|error| error.to_string())?;
+        let message = self.message(to, (subject, text), id).map_err(|error| error.to_string())?;
         // What a server says of a mail may name who it is to.
         let failed = |error: lettre::transport::smtp::Error| match error.status() {
             Some(code) => format!("the mail server answered {code}"),
@@ -43,26 +49,31 @@ impl Mailer {
         self.transport.send(message).await.map(drop).map_err(failed)
     }
 
-    fn message(&self, to: Address, sending: &Sending) -> Result<Message, lettre::error::Error> {
-        let (kind, severity) = (word(&json!(sending.kind)), word(&json!(sending.severity)));
-        let text = format!(
-            "{}.\n\nTenant:      {}\nAlert:       {}\nKind:        {kind}\nSeverity:    {severity}\nRaised:      {}\n\
-             Occurrences: {}\n\nWhat it is about: GET /api/v1/alerts/{}\n",
-            sending.detail,
-            sending.tenant,
-            sending.alert,
-            sending.raised.to_fhir(),
-            sending.occurrences,
-            sending.alert,
-        );
+    fn message(&self, to: Address, (subject, text): (&str, String), id: &str) -> Result<Message, lettre::error::Error> {
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
-            .subject(format!("[{severity}] {}", sending.detail))
-            .message_id(Some(format!("<{}.{}@{}>", id(sending), sending.channel, self.from.email.domain())))
+            .subject(subject)
+            .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
             .header(ContentType::TEXT_PLAIN)
             .body(text)
     }
+}
+
+/// Subject and text.
+fn content(sending: &Sending) -> (String, String) {
+    let (kind, severity) = (word(&json!(sending.kind)), word(&json!(sending.severity)));
+    let text = format!(
+        "{}.\n\nTenant:      {}\nAlert:       {}\nKind:        {kind}\nSeverity:    {severity}\nRaised:      {}\n\
+         Occurrences: {}\n\nWhat it is about: GET /api/v1/alerts/{}\n",
+        sending.detail,
+        sending.tenant,
+        sending.alert,
+        sending.raised.to_fhir(),
+        sending.occurrences,
+        sending.alert,
+    );
+    (format!("[{severity}] {}", sending.detail), text)
 }
 
 fn word(value: &Value) -> String {

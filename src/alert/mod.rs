@@ -17,6 +17,7 @@ use futures_util::future::join_all;
 pub use given::{Given, Settings};
 use mail::Mailer;
 pub use seal::{SealError, Sealed, origin};
+pub(crate) use webhook::{describe, signed as signature};
 
 use crate::archive::Vault;
 use crate::outward::{self, Reach};
@@ -91,6 +92,12 @@ impl Ways {
     pub fn check_secret(&self, kind: ChannelKind, secret: &Secret) -> Result<(), Unusable> {
         let usable = kind == ChannelKind::Webhook && webhook::key(secret).is_some();
         if usable { Ok(()) } else { Err(Unusable::Secret) }
+    }
+
+    /// Sends a mail; what was wrong where it could not be, without the address. With the same id it is the same mail.
+    pub(crate) async fn mail(&self, to: &str, (subject, text): (&str, String), id: &str) -> Result<(), String> {
+        let mailer = self.mailer.as_ref().ok_or_else(|| Unusable::NoMail.to_string())?;
+        mailer.send_text(to, (subject, text), id).await
     }
 
     /// Sends one; what was wrong where it could not be, without the address.

@@ -35,6 +35,11 @@ pub(super) async fn send(
     Err(format!("the answer was {}", response.status().as_u16()))
 }
 
+/// What a body is signed with; nothing where the secret is none.
+pub(crate) fn signed(secret: &Secret, id: &str, at: i64, body: &str) -> Option<String> {
+    key(secret).map(|key| signature(&key, id, at, body))
+}
+
 /// The same for every attempt.
 pub(super) fn id(sending: &Sending) -> String {
     format!("{}-{}", sending.alert, sending.raising)
@@ -64,7 +69,7 @@ fn body(sending: &Sending) -> String {
 }
 
 /// An error with what it comes from.
-fn describe(error: reqwest::Error) -> String {
+pub(crate) fn describe(error: reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(inner) = source {

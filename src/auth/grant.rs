@@ -34,6 +34,17 @@ pub struct Grant {
     pub key_id: String,
     /// The person who uses the client.
     pub user: Option<User>,
+    /// The token it showed.
+    pub token: Option<TokenFacts>,
+}
+
+/// What a token can be taken back by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Its id.
+    pub id: String,
+    /// Id of what a person granted, where one did.
+    pub granted: Option<String>,
 }
 
 /// The person who uses an app.
@@ -80,6 +91,7 @@ impl Grant {
             consent: None,
             key_id: key.id,
             user: None,
+            token: None,
         }
     }
 
@@ -96,11 +108,14 @@ impl Grant {
             consent: None,
             key_id: client.id,
             user: None,
+            token: None,
         }
     }
 
     /// What an access token grants. A patient's is about that patient, whatever its context.
     pub(super) fn of_token(tenant: TenantId, claims: Claims, facts: TenantFacts) -> Self {
+        let granted = claims.person.as_ref().map(|person| person.grant.clone());
+        let token = Some(TokenFacts { id: claims.jti, granted });
         let (patient, user) = match claims.person {
             None => (None, None),
             Some(person) => {
@@ -119,6 +134,7 @@ impl Grant {
             consent: None,
             key_id: claims.client_id,
             user,
+            token,
         }
     }
 

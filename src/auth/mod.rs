@@ -11,6 +11,7 @@ mod key;
 mod limit;
 mod policy;
 mod scope;
+mod standing;
 mod token;
 
 use std::collections::BTreeMap;
@@ -32,11 +33,12 @@ pub(crate) use client::fixture;
 pub use client::{ALGORITHMS, ClientError, FetchError, Fetcher, NewClient, RegistrationError, app_secret};
 pub use consent::{PatientConsent, consent_of};
 pub use denied::Denied;
-pub use grant::{Bearer, Grant, GrantKind, User};
+pub use grant::{Bearer, Grant, GrantKind, TokenFacts, User};
 pub use issue::{Issued, NoToken};
 pub use key::{KeyError, NewKey};
 pub use policy::{Action, Decision, Place, Policy, PolicyError};
 pub use scope::{Access, Context, Mark, ResourceScope, ScopeSet, UnknownScope};
+pub use standing::Standing;
 pub use token::{AccessToken, Claims, KeyError as SigningKeyError, Keys, rotate};
 
 use crate::store::{Store, StoreError, TenantFacts};
@@ -112,6 +114,11 @@ impl Auth {
             limiter: Limiter::new(limits.requests_per_s),
             forgot: Arc::default(),
         }
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> time::Instant {
+        self.clock.now()
     }
 
     /// The keys tokens are signed with.

@@ -8,6 +8,7 @@ mod conformance;
 mod operation;
 mod parameter;
 mod path;
+mod topic;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use conformance::Conformance;
 pub use operation::{Level, Operation};
 pub use parameter::{Column, Parameter, ParameterType};
 pub use path::{InvalidPath, Path};
+pub use topic::{Mark, Topic};
 
 /// The newest `format_version` this code reads.
 const FORMAT_VERSION: u32 = 1;
@@ -37,6 +39,7 @@ pub struct Capability {
     resources: BTreeMap<String, ResourceRow>,
     /// Interactions on the whole system.
     pub system: Vec<Interaction>,
+    topics: BTreeMap<String, Topic>,
 }
 
 /// One file of `capability/`.
@@ -184,7 +187,39 @@ impl Capability {
                     .extend(common.iter().filter(|p| row.source == Source::Store || p.name == "_id").cloned());
             }
         }
+        for file in BUILTIN.get_dir("topics").into_iter().flat_map(Dir::files) {
+            let topic: Topic = toml::from_str(file.contents_utf8().unwrap_or_default())
+                .map_err(|e| CapabilityError::Parse { path: file.path().to_owned(), source: Box::new(e) })?;
+            capability.check_topic(&topic)?;
+            capability.topics.insert(topic.id.clone(), topic);
+        }
         Ok(capability)
+    }
+
+    /// The topic of this id.
+    pub fn topic(&self, id: &str) -> Option<&Topic> {
+        self.topics.get(id)
+    }
+
+    /// Every topic, by id.
+    pub fn topics(&self) -> impl Iterator<Item = &Topic> {
+        self.topics.values()
+    }
+
+    /// Whether a topic is about a type that is there, by parameters it has.
+    fn check_topic(&self, topic: &Topic) -> Result<(), CapabilityError> {
+        let refuse =
+            |problem: String| Err(CapabilityError::Inconsistent { row: format!("topics/{}", topic.id), problem });
+        if topic.format_version != FORMAT_VERSION {
+            return refuse(format!("format_version {} is not {FORMAT_VERSION}", topic.format_version));
+        }
+        let Some(row) = self.resource(&topic.resource) else {
+            return refuse(format!("{} is not listed", topic.resource));
+        };
+        match topic.filters.iter().find(|name| row.parameter(name).is_none()) {
+            Some(name) => refuse(format!("filter {name} is no search parameter of {}", topic.resource)),
+            None => Ok(()),
+        }
     }
 
     /// The row of a resource type.

@@ -18,6 +18,16 @@ use crate::fhir::{Element, FHIR_VERSION, Primitive, Value};
 /// When what the statement says last changed.
 const DATE: &str = "2026-11-21";
 
+/// What it does all of.
+const INSTANTIATES: [&str; 2] = [
+    "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server",
+    "http://hl7.org/fhir/uv/subscriptions-backport/CapabilityStatement/backport-subscription-server-r4",
+];
+
+/// <https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/StructureDefinition-capabilitystatement-subscriptiontopic-canonical.html>
+const TOPIC: &str =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical";
+
 /// <https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html>
 const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
 
@@ -47,7 +57,7 @@ fn statement(capability: &Capability) -> Element {
         ("date", text(DATE)),
         ("publisher", text("Afferent")),
         ("kind", text("instance")),
-        ("instantiates", texts(["http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server"])),
+        ("instantiates", texts(INSTANTIATES)),
         ("software", object([("name", text("Afferent")), ("version", text(env!("CARGO_PKG_VERSION")))])),
         ("implementation", object([("description", text("FHIR facade for biosignals")), ("url", text(PLACE))])),
         ("fhirVersion", text(FHIR_VERSION)),
@@ -85,7 +95,10 @@ fn resource(capability: &Capability, row: &ResourceRow) -> Element {
     let conditional_delete = searched && row.supports(Interaction::Delete);
     let includes = row.references().map(|p| format!("{}:{}", row.resource, p.name));
     let revincludes = capability.references_to(&row.resource).map(|(from, p)| format!("{}:{}", from.resource, p.name));
+    let topics = capability.topics().filter(|_| row.resource == "Subscription");
+    let topics = topics.map(|topic| extension(TOPIC, ("valueCanonical", text(topic.url())))).collect();
     element([
+        ("extension", list(topics)),
         ("type", text(&row.resource)),
         ("supportedProfile", texts(&row.profiles)),
         ("documentation", row.documentation.as_deref().and_then(text)),

@@ -18,6 +18,11 @@ use crate::id::{CANONICAL_BASE, ResourceId, TenantId};
 pub(super) struct Caller(Arc<Bearer>);
 
 impl Caller {
+    /// Somebody who is known already.
+    pub(super) fn of(bearer: Arc<Bearer>) -> Self {
+        Self(bearer)
+    }
+
     /// The tenant the request is about.
     pub(super) fn tenant(&self) -> &TenantId {
         &self.0.tenant

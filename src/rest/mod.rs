@@ -29,6 +29,7 @@ mod router;
 mod search_system;
 mod search_type;
 mod state;
+mod subscription;
 mod subset;
 mod template;
 #[cfg(test)]
@@ -42,3 +43,4 @@ pub use error::Error;
 pub use explain::search_of;
 pub use router::{StartError, canonical_router, check, router, routers};
 pub use state::{RestState, Settings};
+pub(crate) use subscription::{Watching, notification};

@@ -9,18 +9,13 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::error::Error;
 use super::payload::{MOST_BUNDLE, MOST_RESOURCE};
-use super::state::{RestState, Settings, TypeState};
+use super::state::{RestState, TypeState};
 use super::{
     capabilities, conformance, create, delete, format, history, openapi, operation, patch, read, search_system,
     search_type, transaction, update, vread,
 };
-use crate::auth::Auth;
-use crate::capability::{
-    Capability, CapabilityError, Conformance, Interaction, Level, ParameterType, ResourceRow, Source,
-};
-use crate::conformant::Validator;
+use crate::capability::{Capability, CapabilityError, Interaction, Level, ParameterType, ResourceRow, Source};
 use crate::fhir::json::WriteError;
-use crate::store::Store;
 
 /// Most bytes of a `POST _search`.
 const SEARCH_BODY: usize = 64 * 1024;
@@ -48,14 +43,7 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`StartError`].
-pub fn routers(
-    store: Store,
-    auth: Auth,
-    settings: Settings,
-    definitions: Vec<Conformance>,
-    validator: Arc<Validator>,
-) -> Result<Router, StartError> {
-    let state = RestState::new(store, auth, settings, definitions, validator)?;
+pub fn routers(state: &RestState) -> Result<Router, StartError> {
     let mut all = canonical_router(state.clone());
     for base in ["/fhir/R4", "/t/{tenant}/fhir/R4"] {
         // Nesting leaves the base with a slash to whoever mounts.

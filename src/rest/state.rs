@@ -10,6 +10,7 @@ use super::conformance::Definitions;
 use super::openapi::Document;
 use super::parameters::Context;
 use super::router::StartError;
+use super::subscription::Channels;
 use super::template::Template;
 use crate::auth::Auth;
 use crate::capability::{Capability, Conformance, ResourceRow};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub check_references: bool,
     /// Whether what clients write has to be valid.
     pub validate_writes: bool,
+    /// The ways subscribers are told.
+    pub channels: Channels,
 }
 
 /// What every interaction needs; cheap to clone.
@@ -42,6 +45,8 @@ pub struct RestState {
     pub(super) check_references: bool,
     /// Whether what clients write must be valid.
     pub(super) validate_writes: bool,
+    /// The ways subscribers are told.
+    pub(super) channels: Channels,
     /// Judges resources by R4, the packages' profiles and ours.
     pub(super) validator: Arc<Validator>,
     /// Everything that is routed, for the entries of a batch.
@@ -73,6 +78,7 @@ impl RestState {
             public_url: settings.public_url.map(Into::into),
             check_references: settings.check_references,
             validate_writes: settings.validate_writes,
+            channels: settings.channels,
             validator,
             routes: Arc::default(),
         })

@@ -45,6 +45,7 @@ mod series;
 mod sql;
 mod statement;
 mod storage;
+mod subscription;
 mod table;
 mod tenant;
 #[cfg(test)]
@@ -58,7 +59,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, Connection as _, Executor, Transaction};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 pub use alert::{
     Alert, AlertKind, AlertState, Channel, ChannelKind, Dispatch, DispatchState, NewAlert, Sending, Severity, Unsealed,
@@ -97,6 +98,10 @@ pub use resource::{Origin, Upserted};
 pub use series::Series;
 pub use statement::Statement;
 pub use storage::Storage;
+pub use subscription::{
+    Binding, ChannelType, Content, Definition, HookChannel, Matched, NewEvent, NewSubscription, NotedChange,
+    SubscriptionEvent, SubscriptionRecord, SubscriptionStatus, TakenSubscription, Watch, WatchedSubscription,
+};
 pub use tenant::TenantFacts;
 pub use write::{Condition, Effect, Found, Head, Known, Put, Writing, new_id};
 
@@ -126,6 +131,8 @@ pub struct Shared {
     bodies: Bodies,
     /// What this process is called where several share the database.
     process: Arc<str>,
+    /// Something was written that may be an event.
+    written: Notify,
     /// For each client that may write at the same time, and for each that may wait to.
     turns: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
@@ -169,8 +176,20 @@ impl Store {
         let (bodies, process) = (Bodies::default(), process_name()?);
         bodies.load(&readers).await?;
         let transactions = AtomicU64::new(0);
-        let shared =
-            Shared { dialect, writer, readers, clock, capability, bodies, process, turns, waiting, transactions };
+        let written = Notify::new();
+        let shared = Shared {
+            dialect,
+            writer,
+            readers,
+            clock,
+            capability,
+            bodies,
+            process,
+            written,
+            turns,
+            waiting,
+            transactions,
+        };
         let store = Self { shared: Arc::new(shared), validator: None };
         if let Some(statement) = dialect.tend_log() {
             tokio::spawn(log::tend(Arc::downgrade(&store.shared), statement));
@@ -182,6 +201,11 @@ impl Store {
     /// The table its search columns are made from.
     pub fn capability(&self) -> &Arc<Capability> {
         &self.capability
+    }
+
+    /// Waits until something was written here that may be an event.
+    pub async fn written(&self) {
+        self.written.notified().await;
     }
 
     /// Whether other processes may be at work on the same database.

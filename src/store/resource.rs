@@ -105,6 +105,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let Stored { upserted, .. } = upsert(&mut tx, self, tenant, drafts, self.clock.now()).await?;
         tx.commit().await?;
+        self.written.notify_one();
         self.tend_bodies();
         Ok(upserted)
     }

@@ -33,4 +33,5 @@ mod rederive;
 mod registry_row;
 mod replay_mitdb;
 mod sources;
+mod subscriptions;
 mod together;

@@ -108,6 +108,7 @@ impl Auth {
             consent: None,
             key_id: client.to_owned(),
             user: Some(user),
+            token: None,
         };
         let place = Place { tenant: &tenant, synthetic, baa, kind: Some(kind) };
         Ok(self.policy.decide(&grant, action, place).is_allowed)

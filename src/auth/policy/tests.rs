@@ -15,6 +15,7 @@ fn grant(scope: &str) -> Grant {
         consent: None,
         key_id: "key_1".to_owned(),
         user: None,
+        token: None,
     }
 }
 

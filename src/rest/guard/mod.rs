@@ -110,6 +110,16 @@ impl Caller {
         Ok(visible)
     }
 
+    /// Whether a version of a resource may be read that is seen by itself.
+    pub(in crate::rest) fn sees_version(&self, state: &RestState, stored: &Stored) -> Result<bool, Error> {
+        let reach = match self.reach(state, &stored.kind, Access::Read) {
+            Err(Error::Forbidden { .. }) => return Ok(false),
+            reach => reach?,
+        };
+        Ok(reach.is_everything()
+            || (reach.with.is_none() && state.store.fits(self.tenant(), &reach.filters, stored)?))
+    }
+
     async fn fits(&self, state: &RestState, reach: &Reach, stored: &Stored) -> Result<bool, Error> {
         if reach.is_everything() {
             return Ok(true);

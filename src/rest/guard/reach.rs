@@ -32,6 +32,16 @@ pub(super) enum With {
 }
 
 impl Reach {
+    /// Whether it can be told of a single resource by itself.
+    pub(in crate::rest) fn is_told_of_one(&self) -> bool {
+        self.with.is_none()
+    }
+
+    /// What must hold.
+    pub(in crate::rest) fn into_filters(self) -> Vec<Filter> {
+        self.filters
+    }
+
     pub(super) fn is_everything(&self) -> bool {
         self.filters.is_empty() && self.with.is_none()
     }

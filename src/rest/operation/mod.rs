@@ -12,6 +12,7 @@ mod meta;
 mod parameters;
 mod series;
 mod stats;
+mod subscription;
 mod terminology;
 mod validate;
 
@@ -43,6 +44,9 @@ pub(super) fn route(kind: &str, name: &str) -> Option<MethodRouter<TypeState>> {
             get(terminology::validate_code).post(terminology::validate_code)
         }
         ("ValueSet", "expand") => get(terminology::expand).post(terminology::expand),
+        ("Subscription", "status") => get(subscription::status).post(subscription::status),
+        ("Subscription", "events") => get(subscription::events).post(subscription::events),
+        ("Subscription", "get-ws-binding-token") => get(subscription::binding_token).post(subscription::binding_token),
         (_, "lineage") => get(lineage::lineage).post(lineage::lineage),
         (_, "meta") => get(meta::meta).post(meta::meta),
         _ => return None,

@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 
 use super::conformance::Definitions;
 use super::parameters::{Context, SearchParameters, pairs};
-use super::{Settings, check, routers};
+use super::{RestState, Settings, check, routers};
 use crate::auth::{Auth, Limits, NewKey, Policy};
 use crate::capability::{Capability, Conformance, Interaction, Level, Source};
 use crate::store::Store;
@@ -127,7 +127,8 @@ async fn empty_with(settings: Settings) -> Server {
     );
     let definitions = vec![definition, set];
     let validator = Arc::new(crate::conformant::of(&definitions, None).unwrap());
-    let router = routers(store.clone(), auth, settings, definitions, validator).unwrap();
+    let state = RestState::new(store.clone(), auth, settings, definitions, validator).unwrap();
+    let router = routers(&state).unwrap();
     Server { _directory: directory, store, router, key }
 }
 

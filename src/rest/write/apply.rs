@@ -6,6 +6,7 @@ use super::{Context, provenance, references, validity};
 use crate::fhir::content::Content;
 use crate::fhir::reference;
 use crate::rest::error::Error;
+use crate::rest::subscription;
 use crate::rest::subset::is_element;
 use crate::store::{Effect, Found, Put, Writing};
 use crate::time::Instant;
@@ -39,6 +40,14 @@ pub(super) async fn once(
         references::check(task, content)?;
         content.set_source(&source);
     }
+    let mut subscriptions = Vec::new();
+    for ((task, identity), content) in tasks.iter().zip(&identities).zip(&mut contents) {
+        if let (Identity::Write { id, .. }, Some(content), subscription::KIND) = (identity, content, task.kind.as_str())
+        {
+            let defined = subscription::define(context, id, content, now);
+            subscriptions.push(defined.map_err(|error| task.fault_in_resource(error))?);
+        }
+    }
     within_scopes(context, tasks, &identities, &contents)?;
     if context.state.check_references {
         references::check_targets(&mut writing, tasks, &identities, &contents).await?;
@@ -49,6 +58,9 @@ pub(super) async fn once(
         }
     }
     let done = write(&mut writing, tasks, identities, contents).await?;
+    for new in &subscriptions {
+        writing.put_subscription(new).await?;
+    }
     if let Some(body) = provenance {
         provenance::store(context, &mut writing, body, &done, now).await?;
     }
@@ -130,6 +142,7 @@ async fn write(
             }
             (Identity::Write { id, head }, None) => {
                 let Some(head) = head else { return Err(Error::Damaged) };
+                subscription::stop(writing, &kind, &id, Some(&head)).await?;
                 let deletion = writing.delete(&kind, &head).await?;
                 let version = Some((deletion.version, deletion.updated));
                 Some((Done { kind, id: id.into(), outcome: Outcome::Deleted, version, stored: None }, None))

@@ -5,11 +5,13 @@ mod value;
 mod write;
 
 pub use value::normalize_reference;
+pub(in crate::store) use value::tokens;
 pub(in crate::store) use write::{forget, insert};
 
 use std::collections::BTreeSet;
 
 use super::date::Span;
+use super::search::{QuantityMatch, holds};
 use super::series::Series;
 use super::table::{
     NO_DATE, cohort, measure, number, parameter as number_of, subject, system as number_of_system, term, term_in,
@@ -214,6 +216,41 @@ impl Index {
         let common = system.map_or(any, |system| term_in(tenant, kind, parameter, system, value));
         let is_own = |&(own, of): &(i64, i64)| own == any && system.is_none_or(|system| of == number_of_system(system));
         self.terms.iter().any(is_own) || self.common.contains(&(common, 0))
+    }
+
+    /// The parts a common value is in; where the parameter has none, nothing in particular.
+    pub(in crate::store) fn parts_of(
+        &self,
+        tenant: &TenantId,
+        (kind, parameter): (&str, &str),
+        (system, value): (Option<&str>, &str),
+        has_part: bool,
+    ) -> Vec<Option<i64>> {
+        if !has_part {
+            let is_there = self.has(tenant, kind, parameter, (system, value));
+            return if is_there { vec![None] } else { Vec::new() };
+        }
+        let any = term(tenant, kind, parameter, value);
+        let common = system.map_or(any, |system| term_in(tenant, kind, parameter, system, value));
+        let of_value = self.common.iter().filter(|(term, part)| *term == common && *part > 0);
+        of_value.map(|(_, part)| Some(*part)).collect()
+    }
+
+    /// Whether a number of a parameter matches, in one part where one is asked for.
+    pub(in crate::store) fn has_quantity(&self, parameter: &str, part: Option<i64>, value: &QuantityMatch) -> bool {
+        let of_parameter = self.quantities.iter().filter(|q| q.unit[0] == parameter);
+        of_parameter.filter(|q| part.is_none_or(|part| q.part == part)).any(|q| {
+            let [_, system, code, unit] = q.unit.each_ref().map(String::as_str);
+            holds(value, [system, code, unit], q.value)
+        })
+    }
+
+    /// What subscriptions can be found by: its subject and the numbers of its terms.
+    pub(in crate::store) fn keys(&self) -> impl Iterator<Item = i64> {
+        let common = self.common.iter().filter(|(_, part)| *part == 0).map(|(term, _)| *term);
+        let mut own: Vec<i64> = self.terms.iter().map(|(term, _)| *term).collect();
+        own.dedup();
+        std::iter::once(self.subject).filter(|subject| *subject != 0).chain(own).chain(common)
     }
 
     /// The identifier by which a reference names what it leads to.

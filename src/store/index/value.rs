@@ -14,7 +14,7 @@ pub fn normalize_reference(text: &str) -> String {
 }
 
 /// Hands every (system, code) of a CodeableConcept, Coding, Identifier, ContactPoint, code or boolean to `add`.
-pub(super) fn tokens(element: &Element, add: &mut impl FnMut(&str, &str)) {
+pub(in crate::store) fn tokens(element: &Element, add: &mut impl FnMut(&str, &str)) {
     let system = || read::string(element, "system").unwrap_or_default();
     match element.get("value") {
         Some(Value::Primitive(Primitive::String(code) | Primitive::Decimal(code))) => return add("", code),

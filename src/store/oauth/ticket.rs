@@ -100,6 +100,16 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
+    /// Until when what a person granted is good; nothing where there is no such grant.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn granted_until(&self, grant: &str) -> Result<Option<Instant>, StoreError> {
+        let query = sqlx::query("SELECT expires_us FROM oauth_grant WHERE id = $1 AND revoked_us IS NULL").bind(grant);
+        let row = query.fetch_optional(&self.readers).await?;
+        row.map(|row| Ok(Instant(row.try_get(0)?))).transpose()
+    }
+
     /// Uses an app's ticket up. The second time takes what was granted back, tokens and all: one of the two who had it is a thief.
     ///
     /// # Errors

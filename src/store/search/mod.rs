@@ -27,6 +27,7 @@ use sqlx::Row as _;
 pub use cursor::{Cursor, InvalidCursor};
 pub use explain::Explained;
 pub use filter::{Filter, How, QuantityMatch, StringMatch, TermMatch, UnitMatch};
+pub(in crate::store) use units::holds;
 
 use super::read::Stored;
 use super::sql::{Row, Sql};

@@ -46,6 +46,18 @@ impl Store {
     }
 }
 
+/// Whether a number in a unit matches.
+pub(in crate::store) fn holds(value: &QuantityMatch, unit: [&str; 3], number: f64) -> bool {
+    test(value, unit).is_some_and(|test| match test {
+        Test::Within((from, until)) => (from..until).contains(&number),
+        Test::Outside((from, until)) => !(from..until).contains(&number),
+        Test::Above(than) => number > than,
+        Test::AtLeast(than) => number >= than,
+        Test::Below(than) => number < than,
+        Test::AtMost(than) => number <= than,
+    })
+}
+
 /// What `value` means for numbers in a unit; none where they cannot be compared.
 fn test(value: &QuantityMatch, [system, code, unit]: [&str; 3]) -> Option<Test> {
     let as_asked = |asked: &UnitMatch| {

@@ -7,6 +7,7 @@
 
 mod condition;
 mod id;
+mod subscription;
 #[cfg(test)]
 mod tests;
 
@@ -221,6 +222,7 @@ impl Writing {
     /// The database fails; nothing is stored then.
     pub async fn commit(self) -> Result<(), StoreError> {
         self.tx.commit().await?;
+        self.store.written.notify_one();
         self.store.tend_bodies();
         Ok(())
     }

@@ -1,0 +1,57 @@
+//! Extensions of a Subscription, read and masked.
+
+use serde_json::{Map, Value, json};
+
+/// Those of the Backport.
+const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/";
+/// Our own.
+const OWN: &str = "https://afferent.dev/fhir/StructureDefinition/";
+const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+
+/// What an extension is called.
+pub(super) fn backport(name: &str) -> String {
+    format!("{BACKPORT}backport-{name}")
+}
+
+/// What one of ours is called.
+pub(super) fn own(name: &str) -> String {
+    format!("{OWN}subscription-{name}")
+}
+
+/// Values of the extensions with a URL: of `within`, an element or the `_name` of a primitive.
+pub(super) fn values<'a>(within: Option<&'a Value>, url: &str) -> Vec<&'a Value> {
+    let all = within.and_then(|element| element.get("extension")).and_then(Value::as_array).into_iter().flatten();
+    let of_url = all.filter(|extension| extension["url"] == url);
+    of_url.filter_map(Value::as_object).filter_map(value).collect()
+}
+
+fn value(extension: &Map<String, Value>) -> Option<&Value> {
+    extension.iter().find(|(name, _)| name.starts_with("value")).map(|(_, value)| value)
+}
+
+/// A secret, or that it is what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Given {
+    /// This one.
+    Secret(String),
+    /// What it was.
+    Masked,
+    /// There is none.
+    None,
+}
+
+/// Takes a secret out of the extensions of an element and says there that it is masked.
+pub(super) fn mask(element: &mut Value, url: &str) -> Given {
+    let all = element.get_mut("extension").and_then(Value::as_array_mut).into_iter().flatten();
+    let mut given = Given::None;
+    for extension in all.filter(|extension| extension["url"] == url) {
+        let Some(members) = extension.as_object_mut() else { continue };
+        given = match members.remove("valueString") {
+            Some(Value::String(secret)) => Given::Secret(secret),
+            _ => Given::Masked,
+        };
+        let masked = json!({"extension": [{"url": ABSENT, "valueCode": "masked"}]});
+        members.insert("_valueString".to_owned(), masked);
+    }
+    given
+}

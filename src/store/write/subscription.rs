@@ -1,0 +1,126 @@
+//! Subscriptions, written with their resources.
+
+use sqlx::Row as _;
+
+use super::{Put, Writing};
+use crate::fhir::{make, stored};
+use crate::id::ResourceId;
+use crate::secret::Secret;
+use crate::store::StoreError;
+use crate::store::resource::whole;
+use crate::store::subscription::{ChannelType, NewSubscription, SubscriptionStatus};
+
+/// What has been in error for so long, in microseconds, is looked at once more, to be turned off: as long as events are kept.
+const ERROR_US: i64 = 7 * 86_400_000_000;
+
+impl Writing {
+    /// Writes what is to be done for a Subscription that is written. What was numbered stays so.
+    ///
+    /// # Errors
+    /// The database fails, or a race was lost.
+    pub async fn put_subscription(&mut self, new: &NewSubscription) -> Result<(), StoreError> {
+        let revision = self.next_revision().await?;
+        let definition =
+            serde_json::to_string(&new.definition).map_err(|_| StoreError::Damaged { what: "subscription" })?;
+        let is_off = new.status == SubscriptionStatus::Off;
+        sqlx::query(
+            "INSERT INTO subscription (tenant, id, focus, status, counts, pushes, definition, standing, secret, revision, events, \
+             sent, attempts, contact_us, due_us, epoch, until_us) \
+             VALUES ($1, $2, $3, $4, $5, $13, $6, $7, $8, $9, 0, 0, 0, $10, $11, 0, 0) \
+             ON CONFLICT (tenant, id) DO UPDATE SET focus = excluded.focus, status = excluded.status, \
+             counts = excluded.counts, pushes = excluded.pushes, definition = excluded.definition, standing = excluded.standing, \
+             secret = CASE WHEN $12 = 1 THEN subscription.secret ELSE excluded.secret END, \
+             revision = excluded.revision, attempts = 0, problem = NULL, contact_us = excluded.contact_us, \
+             due_us = excluded.due_us, epoch = subscription.epoch + 1, until_us = 0",
+        )
+        .bind(self.tenant.as_str())
+        .bind(new.id.as_str())
+        .bind(new.focus.as_str())
+        .bind(new.status.code())
+        .bind(i64::from(!is_off))
+        .bind(definition)
+        .bind(new.standing.as_str())
+        .bind(new.secret.as_ref().map(Secret::expose))
+        .bind(revision)
+        .bind(self.now)
+        .bind((!is_off).then_some(self.now))
+        .bind(i64::from(new.keeps_secret))
+        .bind(i64::from(new.definition.channel.kind != ChannelType::Websocket))
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Stops what was done for a Subscription that is deleted.
+    ///
+    /// # Errors
+    /// The database fails, or a race was lost.
+    pub async fn drop_subscription(&mut self, id: &ResourceId) -> Result<(), StoreError> {
+        let revision = self.next_revision().await?;
+        sqlx::query(
+            "UPDATE subscription SET status = 'gone', counts = 0, definition = '', secret = NULL, due_us = NULL, \
+             epoch = epoch + 1, until_us = 0, revision = $3, contact_us = $4 WHERE tenant = $1 AND id = $2",
+        )
+        .bind(self.tenant.as_str())
+        .bind(id.as_str())
+        .bind(revision)
+        .bind(self.now)
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Turns the status of a subscription that has changed hands so often; whether it still has.
+    pub(in crate::store) async fn turn_subscription(
+        &mut self,
+        id: &ResourceId,
+        epoch: i64,
+        status: SubscriptionStatus,
+        problem: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        // What is counted is as before, unless nothing is any longer.
+        let revision = if status == SubscriptionStatus::Off { Some(self.next_revision().await?) } else { None };
+        let due = match status {
+            SubscriptionStatus::Requested | SubscriptionStatus::Active => Some(self.now),
+            SubscriptionStatus::Error => Some(self.now + ERROR_US),
+            SubscriptionStatus::Off => None,
+        };
+        let turned = sqlx::query(
+            "UPDATE subscription SET status = $4, counts = CASE WHEN $5 = 1 THEN 0 ELSE counts END, problem = $6, \
+             attempts = 0, contact_us = $7, due_us = $8, holder = NULL, until_us = 0, \
+             revision = COALESCE($9, revision) WHERE tenant = $1 AND id = $2 AND epoch = $3",
+        )
+        .bind(self.tenant.as_str())
+        .bind(id.as_str())
+        .bind(epoch)
+        .bind(status.code())
+        .bind(i64::from(status == SubscriptionStatus::Off))
+        .bind(problem.map(|problem| problem.replace('\0', "\u{fffd}")))
+        .bind(self.now)
+        .bind(due)
+        .bind(revision)
+        .execute(&mut *self.tx)
+        .await?;
+        if turned.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let head = self.heads("Subscription", &[id.as_str()]).await?.into_iter().flatten().next();
+        let Some(head) = head.filter(|head| !head.is_deletion()) else { return Ok(false) };
+        let mut element = whole("Subscription", &head.current.tail)?;
+        element.shift_remove("error");
+        element.extend(make::element([
+            ("status", make::text(status.code())),
+            ("error", problem.filter(|problem| !problem.is_empty()).and_then(make::text)),
+        ]));
+        let tail = stored::tail(element.clone())?;
+        let put = Put { kind: "Subscription".to_owned(), id: id.clone(), tail, element, head: Some(head) };
+        self.put(vec![put]).await?;
+        Ok(true)
+    }
+
+    /// The number of a change to what is subscribed to; the only one at a time, so that they are seen in their order.
+    async fn next_revision(&mut self) -> Result<i64, StoreError> {
+        let sql = "UPDATE subscription_matcher SET revision = revision + 1 RETURNING revision";
+        Ok(sqlx::query(sql).fetch_one(&mut *self.tx).await?.try_get(0)?)
+    }
+}

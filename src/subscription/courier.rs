@@ -1,0 +1,132 @@
+//! A worker with a subscription in its hands: one attempt, and what becomes of it.
+
+use std::sync::Arc;
+
+use super::Subscriptions;
+use crate::auth::Bearer;
+use crate::rest::notification::{NotificationType, Told};
+use crate::store::{ChannelType, StoreError, SubscriptionRecord, SubscriptionStatus, TakenSubscription};
+use crate::time::{Instant, MICROS};
+
+impl Subscriptions {
+    /// Does what is due of a subscription.
+    ///
+    /// # Errors
+    /// The database failed; the subscription is somebody's again when its time is over.
+    pub(super) async fn work(&self, taken: &TakenSubscription) -> Result<(), StoreError> {
+        let Some(record) = self.store.taken(taken).await? else { return Ok(()) };
+        match self.attend(taken, &record).await {
+            // Somebody wrote the resource meanwhile: it is due again at once.
+            Err(error) if error.is_contention() => {
+                self.store.subscription_tried(taken, Ok(record.sent), Some(self.clock.now())).await.map(drop)
+            }
+            other => other,
+        }
+    }
+
+    async fn attend(&self, taken: &TakenSubscription, record: &SubscriptionRecord) -> Result<(), StoreError> {
+        let turn = |status, problem| self.store.turn_subscription(taken, status, problem);
+        if record.definition.end.is_some_and(|end| end <= self.clock.now()) {
+            turn(SubscriptionStatus::Off, None).await?;
+            return Ok(());
+        }
+        let Some(bearer) = self.watching.subscriber(&record.tenant, &record.standing).await? else {
+            let problem = "what it was asked for with has expired or was taken back";
+            turn(SubscriptionStatus::Off, Some(problem)).await?;
+            return Ok(());
+        };
+        match record.status {
+            SubscriptionStatus::Requested => self.begin(taken, record).await,
+            SubscriptionStatus::Active => self.tell(taken, record, &bearer).await,
+            // It has been so for as long as events are kept.
+            SubscriptionStatus::Error => turn(SubscriptionStatus::Off, record.problem.as_deref()).await.map(drop),
+            SubscriptionStatus::Off => self.store.subscription_tried(taken, Ok(record.sent), None).await.map(drop),
+        }
+    }
+
+    /// Makes it active once nothing that happens is missed and, for a topic, somebody is there.
+    async fn begin(&self, taken: &TakenSubscription, record: &SubscriptionRecord) -> Result<(), StoreError> {
+        let mut since = None;
+        while !self.store.is_settled(&mut since).await? {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let greets = record.definition.topic.is_some() && record.definition.channel.kind != ChannelType::Websocket;
+        let greeted = if greets { self.send(record, NotificationType::Handshake, &[]).await } else { Ok(()) };
+        let (status, problem) = match &greeted {
+            Ok(()) => (SubscriptionStatus::Active, None),
+            Err(problem) => (SubscriptionStatus::Error, Some(problem.as_str())),
+        };
+        self.store.turn_subscription(taken, status, problem).await.map(drop)
+    }
+
+    async fn tell(
+        &self,
+        taken: &TakenSubscription,
+        record: &SubscriptionRecord,
+        bearer: &Arc<Bearer>,
+    ) -> Result<(), StoreError> {
+        let channel = &record.definition.channel;
+        if channel.kind == ChannelType::Websocket {
+            // Whoever is bound is told by the websocket; here it is looked now and then whether it may still be so.
+            return self.store.subscription_tried(taken, Ok(record.events), Some(self.later(record))).await.map(drop);
+        }
+        let told = self.told(record, bearer, record.sent, channel.max_count).await?;
+        let sent = told.last().map_or(record.sent, |told| told.event.number);
+        let result = if !told.is_empty() {
+            self.send(record, NotificationType::Event, &told).await
+        } else if self.is_silent(record) {
+            self.send(record, NotificationType::Heartbeat, &[]).await
+        } else {
+            // What was numbered and is too old to be kept cannot be told.
+            let sent = if record.events > sent { record.events } else { sent };
+            return self.store.subscription_tried(taken, Ok(sent), Some(self.next(record))).await.map(drop);
+        };
+        match result {
+            Ok(()) => {
+                let due = self.later(record);
+                self.store.subscription_tried(taken, Ok(sent), Some(due)).await.map(drop)
+            }
+            Err(problem) if record.attempts + 1 >= channel.attempts => {
+                let (tenant, id) = (&record.tenant, &record.id);
+                tracing::warn!(%tenant, subscription = %id, problem, "a subscriber is told nothing more");
+                self.store.turn_subscription(taken, SubscriptionStatus::Error, Some(&problem)).await.map(drop)
+            }
+            Err(problem) => {
+                let due = self.clock.now().plus(self.patience.wait(record.attempts + 1));
+                self.store.subscription_tried(taken, Err(&problem), Some(due)).await.map(drop)
+            }
+        }
+    }
+
+    /// One attempt; what was wrong where it failed, without the address.
+    async fn send(&self, record: &SubscriptionRecord, kind: NotificationType, told: &[Told]) -> Result<(), String> {
+        match record.definition.channel.kind {
+            ChannelType::RestHook => self.hook(record, kind, told).await,
+            ChannelType::Email => self.mail(record, kind, told).await,
+            ChannelType::Websocket => Ok(()),
+        }
+    }
+
+    fn is_silent(&self, record: &SubscriptionRecord) -> bool {
+        let period = record.definition.channel.heartbeat_s;
+        period > 0 && record.contact.plus(period * MICROS) <= self.clock.now()
+    }
+
+    /// When it is to be looked at again after something was sent.
+    fn later(&self, record: &SubscriptionRecord) -> Instant {
+        self.after(record, self.clock.now())
+    }
+
+    /// The same where nothing was.
+    fn next(&self, record: &SubscriptionRecord) -> Instant {
+        self.after(record, record.contact).max(self.clock.now().plus(MICROS))
+    }
+
+    fn after(&self, record: &SubscriptionRecord, contact: Instant) -> Instant {
+        /// An authorization that is over is noticed by then even where nothing happens.
+        const LOOK_S: i64 = 60;
+        let period = record.definition.channel.heartbeat_s;
+        let due = contact.plus(if period > 0 { period.min(LOOK_S) } else { LOOK_S } * MICROS);
+        record.definition.end.map_or(due, |end| end.min(due))
+    }
+}
