@@ -1,12 +1,16 @@
 //! A worker with a subscription in its hands: one attempt, and what becomes of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Subscriptions;
 use crate::auth::Bearer;
 use crate::rest::notification::{NotificationType, Told};
 use crate::store::{ChannelType, StoreError, SubscriptionRecord, SubscriptionStatus, TakenSubscription};
 use crate::time::{Instant, MICROS};
+
+/// How often it is said that a subscription is still worked on.
+const KEEP: Duration = Duration::from_secs(3);
 
 impl Subscriptions {
     /// Does what is due of a subscription.
@@ -15,7 +19,20 @@ impl Subscriptions {
     /// The database failed; the subscription is somebody's again when its time is over.
     pub(super) async fn work(&self, taken: &TakenSubscription) -> Result<(), StoreError> {
         let Some(record) = self.store.taken(taken).await? else { return Ok(()) };
-        match self.attend(taken, &record).await {
+        let attended = {
+            let mut attending = std::pin::pin!(self.attend(taken, &record));
+            loop {
+                tokio::select! {
+                    attended = &mut attending => break attended,
+                    () = tokio::time::sleep(KEEP) => {
+                        if !self.store.keep_subscription(taken).await? {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        };
+        match attended {
             // Somebody wrote the resource meanwhile: it is due again at once.
             Err(error) if error.is_contention() => {
                 self.store.subscription_tried(taken, Ok(record.sent), Some(self.clock.now())).await.map(drop)
@@ -48,7 +65,7 @@ impl Subscriptions {
     async fn begin(&self, taken: &TakenSubscription, record: &SubscriptionRecord) -> Result<(), StoreError> {
         let mut since = None;
         while !self.store.is_settled(&mut since).await? {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let greets = record.definition.topic.is_some() && record.definition.channel.kind != ChannelType::Websocket;
         let greeted = if greets { self.send(record, NotificationType::Handshake, &[]).await } else { Ok(()) };

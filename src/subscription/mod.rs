@@ -131,6 +131,9 @@ impl Subscriptions {
         let this = self.clone();
         tokio::spawn(async move {
             let workers = Arc::new(Semaphore::new(WORKERS));
+            if let Err(error) = this.store.release_subscriptions().await {
+                report(&error, "what a process before had in its hands is waited for");
+            }
             while let Ok(worker) = Arc::clone(&workers).acquire_owned().await {
                 match this.store.take_subscription().await {
                     Ok(Some(taken)) => {

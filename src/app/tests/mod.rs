@@ -98,9 +98,11 @@ fn door(path: &str) -> Option<Door> {
         | "/oauth2/style.json" => Door::Open,
         "/oauth2/token" | "/oauth2/introspect" | "/oauth2/revoke" => Door::Client,
         // A websocket is bound by what is said in it; nothing is shown before.
-        "/oauth2/authorize" | "/oauth2/callback" | "/oauth2/sign-in" | "/oauth2/consent" | "/subscription/websocket" => {
-            Door::Page
-        }
+        "/oauth2/authorize"
+        | "/oauth2/callback"
+        | "/oauth2/sign-in"
+        | "/oauth2/consent"
+        | "/subscription/websocket" => Door::Page,
         "/ingest/stream" => Door::Socket,
         "/ingest/raw-packet" => Door::Ingest,
         "/fhir/R4" | "/fhir/R4/" => Door::Fhir,

@@ -9,8 +9,8 @@ use crate::store::sql::Sql;
 use crate::store::{Store, StoreError};
 use crate::time::{Instant, MICROS};
 
-/// How long one is held without a word of its holder: longer than an attempt may take.
-const HELD_US: i64 = 90 * MICROS;
+/// How long one is held without a word of its holder.
+const HELD_US: i64 = 10 * MICROS;
 
 /// A subscription in a worker's hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,29 @@ impl Store {
             id: id(row.try_get(1)?, "subscription")?,
             epoch: row.try_get(2)?,
         }))
+    }
+
+    /// Says that a subscription is still worked on; whether it is still in these hands.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn keep_subscription(&self, taken: &TakenSubscription) -> Result<bool, StoreError> {
+        let sql = "UPDATE subscription SET until_us = $4 WHERE tenant = $1 AND id = $2 AND epoch = $3";
+        let query = sqlx::query(sql).bind(taken.tenant.as_str()).bind(taken.id.as_str()).bind(taken.epoch);
+        let kept = query.bind(self.clock.now().0 + HELD_US).execute(&self.writer).await?;
+        Ok(kept.rows_affected() == 1)
+    }
+
+    /// Takes every subscription out of the hands of a process that is gone, where there is one at a time.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn release_subscriptions(&self) -> Result<(), StoreError> {
+        if !self.is_shared() {
+            let sql = "UPDATE subscription SET holder = NULL, until_us = 0, epoch = epoch + 1 WHERE until_us > 0";
+            sqlx::query(sql).execute(&self.writer).await?;
+        }
+        Ok(())
     }
 
     /// Writes down what became of an attempt, and gives the subscription back; whether it was still in these hands. With

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::listener::{Answer, Listener, numbers};
-use super::{OWN, active, becomes, extend, heart_rate, to_topic};
-use crate::support::{Client, Random, Server, eventually};
+use super::listener::{Listener, numbers};
+use super::{BACKPORT, OWN, active, becomes, extend, heart_rate, to_topic};
+use crate::support::{Client, Random, Server, database, eventually};
 
 /// Resources in a Bundle.
 const AT_ONCE: usize = 50;
@@ -42,19 +42,13 @@ fn each_event_arrives_at_least_once_in_order_and_without_a_gap() {
     let listener = Listener::start();
     let mut subscription = to_topic("observation", &["patient=p1"], &listener.url, "id-only");
     extend(&mut subscription, &format!("{OWN}subscription-max-attempts"), "valuePositiveInt", json!(18));
+    extend(&mut subscription, &format!("{BACKPORT}backport-max-count"), "valuePositiveInt", json!(10));
     let id = active(&client, &subscription);
     let mut random = Random::new(20_260_118);
-    let (mut kills, mut faults) = (0, 0);
+    let mut kills = 0;
+    listener.shaky(5);
     let begin = Instant::now();
     for round in 0..rounds {
-        match random.below(12) {
-            0 => listener.answer(&[Answer::Status(500)]),
-            1 => listener.answer(&[Answer::Status(503), Answer::Status(429)]),
-            2 => listener.answer(&[Answer::Late(700)]),
-            3 => listener.answer(&[Answer::Status(404)]),
-            _ => faults -= 1,
-        }
-        faults += 1;
         while write(&client, round).is_err() {
             server = server.restart_after_kill();
             client = server.client_again(&client);
@@ -94,18 +88,18 @@ fn each_event_arrives_at_least_once_in_order_and_without_a_gap() {
         log.extend(page);
     }
     assert_eq!(log, (1..=expected).collect::<Vec<_>>());
-    let requests = listener.told().len();
+    let (requests, faults) = (listener.told().len(), listener.faults());
     println!("{expected} events in {requests} notifications, {faults} faults, {kills} kills, {:?}", begin.elapsed());
 }
 
 #[test]
 fn another_server_takes_over() {
-    if std::env::var_os("AFFERENT_TEST_POSTGRES").is_none() {
+    let Some(database) = database::fresh() else {
         return println!("skipped: several servers share PostgreSQL alone");
-    }
-    let first = Server::start();
-    let second = first.beside();
-    let (one, other) = (first.client(), second.client_again(&first.client()));
+    };
+    let (first, second) = (Server::on(&database), Server::on(&database));
+    let one = first.client();
+    let other = second.client_again(&one);
     let listener = Listener::start();
     let id = active(&one, &to_topic("observation", &["patient=p1"], &listener.url, "id-only"));
     for round in 0..4 {

@@ -1,13 +1,34 @@
 //! What the Backport demands of a server and Inferno asks for, by name (`../shared/facts/fhir-checklists.md`).
 
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::{Value, json};
 
 use super::listener::{Answer, Listener, focuses, numbers, parameter};
-use super::{BACKPORT, OWN, active, arrives, beat, becomes, extend, heart_rate, subscribe, to_criteria, to_topic, topic};
+use super::{
+    BACKPORT, OWN, active, arrives, beat, becomes, extend, heart_rate, subscribe, to_criteria, to_topic, topic,
+};
 use crate::support::{Server, eventually};
+
+/// Whether it is valid by R4 and by the profiles it claims, which are the Backport's.
+#[track_caller]
+fn assert_valid(resource: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("resource.json");
+    std::fs::write(&file, resource).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_afferent")).arg("validate").arg(&file).output().unwrap();
+    assert!(output.status.success(), "{}\n{resource}", String::from_utf8_lossy(&output.stdout));
+    // For the official validator, where a folder is given: tests/subscriptions/validate.
+    if let Some(folder) = std::env::var_os("AFFERENT_NOTIFICATIONS") {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{}.json", COUNT.fetch_add(1, Ordering::Relaxed));
+        std::fs::write(std::path::Path::new(&folder).join(name), resource).unwrap();
+    }
+}
 
 #[test]
 fn capability_statement_conformance() {
@@ -45,7 +66,10 @@ fn rest_hook_handshake_then_active_then_an_event_of_each_content() {
         let handshake = hello[0].json();
         assert_eq!((hello.len(), hello[0].method.as_str()), (1, "POST"));
         assert_eq!(hello[0].headers["content-type"], "application/fhir+json");
-        assert_eq!((hello[0].headers["authorization"].as_str(), hello[0].headers["x-custom"].as_str()), ("Bearer abc", "one"));
+        assert_eq!(
+            (hello[0].headers["authorization"].as_str(), hello[0].headers["x-custom"].as_str()),
+            ("Bearer abc", "one")
+        );
         assert_eq!((&handshake["type"], parameter(&handshake, "type")), (&json!("history"), &json!("handshake")));
         assert_eq!(parameter(&handshake, "status"), "requested");
         assert_eq!(parameter(&handshake, "events-since-subscription-start"), "0");
@@ -70,6 +94,9 @@ fn rest_hook_handshake_then_active_then_an_event_of_each_content() {
             assert_eq!(all[1]["request"], json!({"method": "POST", "url": "Observation"}));
             assert!(all[1]["fullUrl"].as_str().unwrap().ends_with(&format!("Observation/of-{content}")));
         }
+        listener.told().iter().for_each(|told| assert_valid(&told.text));
+        let answers = [format!("{id}/$status"), format!("{id}/$events"), id.clone()];
+        answers.iter().for_each(|path| assert_valid(&client.fhir(&format!("Subscription/{path}")).to_string()));
         client.delete(&format!("/fhir/R4/Subscription/{id}")).expect(204);
     }
 }
@@ -120,7 +147,9 @@ fn status_of_type_and_instance() {
         let mut ids: Vec<String> = all
             .iter()
             .map(|entry| json!({"entry": [entry]}))
-            .map(|one| parameter(&one, "subscription")["reference"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
+            .map(|one| {
+                parameter(&one, "subscription")["reference"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
+            })
             .collect();
         ids.sort();
         ids
@@ -167,7 +196,14 @@ fn r4_criteria_put_the_resource_or_post_nothing() {
     let server = Server::shared();
     let client = server.tenant();
     let (whole, bare) = (Listener::start(), Listener::start());
-    active(&client, &to_criteria("Observation?code=8867-4&patient=Patient/p1&value-quantity=gt100", &whole.url, Some("application/fhir+json")));
+    active(
+        &client,
+        &to_criteria(
+            "Observation?code=8867-4&patient=Patient/p1&value-quantity=gt100",
+            &whole.url,
+            Some("application/fhir+json"),
+        ),
+    );
     active(&client, &to_criteria("Observation?patient=p1", &bare.url, None));
     assert!(whole.told().is_empty(), "R4 has no handshake");
     beat(&client, "slow", "p1", 60);
@@ -233,8 +269,10 @@ fn a_topic_of_what_comes_to_be_is_told_once() {
     let client = server.tenant();
     let listener = Listener::start();
     active(&client, &to_topic("alert-raised", &["patient=p1"], &listener.url, "id-only"));
-    let flag = |status: &str, text: &str| json!({"resourceType": "Flag", "id": "f1", "status": status,
-        "code": {"text": text}, "subject": {"reference": "Patient/p1"}});
+    let flag = |status: &str, text: &str| {
+        json!({"resourceType": "Flag", "id": "f1", "status": status,
+        "code": {"text": text}, "subject": {"reference": "Patient/p1"}})
+    };
     for (status, text) in [("inactive", "a"), ("active", "a"), ("active", "b"), ("inactive", "b"), ("active", "b")] {
         let reply = client.put("/fhir/R4/Flag/f1", &flag(status, text));
         assert!(reply.status < 300, "{}", reply.text());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::listener::{Answer, Listener, numbers};
-use super::{active, arrives, beat, becomes, extend, to_topic, OWN};
+use super::{OWN, active, arrives, beat, becomes, extend, to_topic};
 use crate::support::{Server, eventually, scalar};
 
 /// First of each number, in the order they came.
@@ -20,7 +20,12 @@ fn what_fails_is_sent_again_in_order_and_nothing_overtakes_it() {
     let client = server.tenant();
     let listener = Listener::start();
     let mut subscription = to_topic("observation", &[], &listener.url, "id-only");
-    extend(&mut subscription, "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-max-count", "valuePositiveInt", json!(1));
+    extend(
+        &mut subscription,
+        "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-max-count",
+        "valuePositiveInt",
+        json!(1),
+    );
     active(&client, &subscription);
     listener.answer(&[Answer::Status(500), Answer::Status(302)]);
     for n in 0..5 {
@@ -82,9 +87,7 @@ fn a_server_that_is_killed_loses_nothing() {
         server = server.restart_after_kill();
         client = server.client_again(&client);
     }
-    let found = eventually("45 events", || {
-        Some(in_order(&listener.numbers())).filter(|numbers| numbers.len() >= 45)
-    });
+    let found = eventually("45 events", || Some(in_order(&listener.numbers())).filter(|numbers| numbers.len() >= 45));
     assert_eq!(found, (1..=45).collect::<Vec<_>>());
     assert_eq!(numbers(&client.fhir(&format!("Subscription/{id}/$events"))), found);
 }
@@ -150,6 +153,7 @@ fn somebody_with_less_is_told_less() {
     beat(&client, "o1", "p1", 60);
     let mut laboratory = super::heart_rate("o2", "p1", 60);
     laboratory["category"][0]["coding"][0]["code"] = json!("laboratory");
+    laboratory["code"]["coding"][0]["code"] = json!("2345-7");
     client.put("/fhir/R4/Observation/o2", &laboratory).expect(201);
     assert_eq!(arrives(&listener, 1), [1]);
     let told = listener.told();

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 
-use crate::support::block_on;
+use crate::support::{Random, block_on};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -34,6 +34,10 @@ pub(crate) struct State_ {
     told: Vec<Told>,
     /// For the next requests; well after that.
     answers: Vec<Answer>,
+    /// Chance in a hundred that a request goes wrong, and how many did.
+    chance: u64,
+    faults: usize,
+    random: Option<Random>,
 }
 
 type Shared = Arc<Mutex<State_>>;
@@ -58,6 +62,17 @@ impl Listener {
         self.state.lock().unwrap().answers.extend(answers);
     }
 
+    /// From now on so many in a hundred requests go wrong.
+    pub(crate) fn shaky(&self, chance: u64) {
+        let mut state = self.state.lock().unwrap();
+        (state.chance, state.random) = (chance, Some(Random::new(20_260_118)));
+    }
+
+    /// How many went wrong.
+    pub(crate) fn faults(&self) -> usize {
+        self.state.lock().unwrap().faults
+    }
+
     pub(crate) fn told(&self) -> Vec<Told> {
         self.state.lock().unwrap().told.clone()
     }
@@ -80,7 +95,18 @@ async fn take(State(state): State<Shared>, method: Method, uri: Uri, headers: He
     let told = Told { method: method.to_string(), path: uri.path().to_owned(), headers, text };
     let answer = {
         let mut state = state.lock().unwrap();
-        let answer = if state.answers.is_empty() { Answer::Status(200) } else { state.answers.remove(0) };
+        let chance = state.chance;
+        let fault = state.random.as_mut().and_then(|random| (random.below(100) < chance).then(|| random.below(5)));
+        state.faults += usize::from(fault.is_some());
+        let fault = fault.map(|fault| match fault {
+            0 => Answer::Late(700),
+            other => Answer::Status([404, 429, 500, 503][usize::try_from(other - 1).unwrap()]),
+        });
+        let answer = match fault {
+            Some(fault) => fault,
+            None if state.answers.is_empty() => Answer::Status(200),
+            None => state.answers.remove(0),
+        };
         if answer == Answer::Status(200) || matches!(answer, Answer::Late(_)) {
             state.told.push(told);
         }
