@@ -26,15 +26,20 @@ CREATE TABLE subscription (
 );
 CREATE INDEX subscription_focus ON subscription (tenant, focus) WHERE counts = 1;
 CREATE INDEX subscription_due ON subscription (due_us) WHERE due_us IS NOT NULL;
-CREATE INDEX subscription_revision ON subscription (revision);
+CREATE INDEX subscription_defined ON subscription (revision);
 
--- One row: the last revision, and which process matches until when.
+-- One row: the last revision of subscriptions.
+CREATE TABLE subscription_revision (
+    revision    BIGINT NOT NULL
+);
+INSERT INTO subscription_revision (revision) VALUES (0);
+
+-- One row: which process matches until when.
 CREATE TABLE subscription_matcher (
-    revision    BIGINT NOT NULL,
     holder      TEXT COLLATE "C",
     until_us    BIGINT NOT NULL
 );
-INSERT INTO subscription_matcher (revision, until_us) VALUES (0, 0);
+INSERT INTO subscription_matcher (until_us) VALUES (0);
 
 CREATE TABLE subscription_event (
     tenant      TEXT COLLATE "C" NOT NULL,

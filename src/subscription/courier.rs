@@ -11,6 +11,8 @@ use crate::time::{Instant, MICROS};
 
 /// How often it is said that a subscription is still worked on.
 const KEEP: Duration = Duration::from_secs(3);
+/// No transaction of ours lasts longer: requests are cut off by then, and what is idle in between as well.
+const SETTLES_US: i64 = 60 * MICROS;
 
 impl Subscriptions {
     /// Does what is due of a subscription.
@@ -64,7 +66,8 @@ impl Subscriptions {
     /// Makes it active once nothing that happens is missed and, for a topic, somebody is there.
     async fn begin(&self, taken: &TakenSubscription, record: &SubscriptionRecord) -> Result<(), StoreError> {
         let mut since = None;
-        while !self.store.is_settled(&mut since).await? {
+        let begin = self.clock.now();
+        while !self.store.is_settled(&mut since).await? && self.clock.now() < begin.plus(SETTLES_US) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let greets = record.definition.topic.is_some() && record.definition.channel.kind != ChannelType::Websocket;
@@ -131,19 +134,20 @@ impl Subscriptions {
 
     /// When it is to be looked at again after something was sent.
     fn later(&self, record: &SubscriptionRecord) -> Instant {
-        self.after(record, self.clock.now())
+        after(record, self.clock.now())
     }
 
     /// The same where nothing was.
     fn next(&self, record: &SubscriptionRecord) -> Instant {
-        self.after(record, record.contact).max(self.clock.now().plus(MICROS))
+        after(record, record.contact).max(self.clock.now().plus(MICROS))
     }
+}
 
-    fn after(&self, record: &SubscriptionRecord, contact: Instant) -> Instant {
-        /// An authorization that is over is noticed by then even where nothing happens.
-        const LOOK_S: i64 = 60;
-        let period = record.definition.channel.heartbeat_s;
-        let due = contact.plus(if period > 0 { period.min(LOOK_S) } else { LOOK_S } * MICROS);
-        record.definition.end.map_or(due, |end| end.min(due))
-    }
+/// When it is looked at again whether a subscriber was silent for too long, or may still be told.
+fn after(record: &SubscriptionRecord, contact: Instant) -> Instant {
+    /// An authorization that is over is noticed by then even where nothing happens.
+    const LOOK_S: i64 = 60;
+    let period = record.definition.channel.heartbeat_s;
+    let due = contact.plus(if period > 0 { period.min(LOOK_S) } else { LOOK_S } * MICROS);
+    record.definition.end.map_or(due, |end| end.min(due))
 }

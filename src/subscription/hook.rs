@@ -118,7 +118,7 @@ impl Subscriptions {
         };
         if channel.content == Content::IdOnly {
             for stored in told.iter().filter_map(|told| told.resource.as_ref()) {
-                text.push_str(&format!("{}/{}\n", record.definition.base, stored.reference()));
+                text.extend([record.definition.base.as_str(), "/", stored.reference().as_str(), "\n"]);
             }
         }
         let text = format!("Subscription: {reference}\nAbout:        {}\n{text}", record.definition.criteria);

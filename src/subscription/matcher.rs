@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Subscriptions, report};
 use crate::id::{ResourceId, TenantId};
 use crate::store::{Definition, NewEvent, NotedChange, StoreError, Stored, Watch, WatchedSubscription};
+use crate::time::Instant;
 
 /// Changes in one round.
 const AT_ONCE: i64 = 1000;
@@ -14,6 +15,8 @@ const AT_ONCE: i64 = 1000;
 pub(super) struct Matcher {
     watch: Watch,
     revision: i64,
+    /// Until when this process is the one that does.
+    until: Option<Instant>,
     /// Topics of the subscriptions of which an event is that a resource comes to match.
     entering: BTreeMap<(TenantId, ResourceId), String>,
 }
@@ -31,7 +34,11 @@ impl Subscriptions {
     /// The database failed; what was noted still is.
     pub(super) async fn round(&self, matcher: &mut Matcher) -> Result<bool, StoreError> {
         let changes = self.store.noted_changes(AT_ONCE).await?;
-        if changes.is_empty() || !self.store.is_matcher().await? {
+        if changes.is_empty() {
+            return Ok(false);
+        }
+        matcher.until = self.store.matches_until(matcher.until).await?;
+        if matcher.until.is_none() {
             return Ok(false);
         }
         // Read after the changes, so whoever subscribed before one of them is known.

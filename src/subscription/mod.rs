@@ -1,5 +1,5 @@
-//! Subscriptions at work: changes become numbered events ([`matcher`]), and events become notifications, by request and
-//! mail ([`courier`]) or over a websocket to whoever is bound ([`websocket`]).
+//! Subscriptions at work: changes become numbered events (`matcher`), and events become notifications, by request and
+//! mail (`courier`) or over a websocket to whoever is bound (`websocket`).
 //!
 //! Nothing of it is anywhere but in the database, so a process may be killed anywhere: an event that was noted is numbered by
 //! whoever matches next, and one that was sent without being written down is sent again, with its number. Each

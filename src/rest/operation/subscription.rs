@@ -13,6 +13,7 @@ use super::parameters::{answer, parameter};
 use crate::auth::{Access, Auth};
 use crate::id::ResourceId;
 use crate::rest::error::Error;
+use crate::rest::parameters;
 use crate::rest::respond;
 use crate::rest::state::TypeState;
 use crate::rest::subscription::notification::{self, NotificationType, Told};
@@ -39,7 +40,9 @@ pub(super) async fn status(State(state): State<TypeState>, call: Call) -> Result
     if call.id.is_none() && !wanted.is_empty() {
         records.retain(|record| wanted.contains(&record.status.code()));
     }
-    Ok(respond::json(StatusCode::OK, notification::statuses(&records).to_string().into_bytes()))
+    let place = call.id.as_ref().map(|id| format!("/{id}")).unwrap_or_default();
+    let url = parameters::link(&format!("{}/{}{place}/$status", call.base, state.kind()), &call.pairs, None);
+    Ok(respond::json(StatusCode::OK, notification::statuses(&records, &url).to_string().into_bytes()))
 }
 
 /// `[base]/Subscription/[id]/$events`

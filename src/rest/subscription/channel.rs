@@ -103,14 +103,14 @@ fn payload(channel: &Value, kind: ChannelType, is_topic: bool) -> Result<(String
     let payload = channel["payload"].as_str().unwrap_or_default();
     let plain = payload.split(';').next().unwrap_or_default().trim();
     match (kind, plain) {
-        (ChannelType::Email, "" | "text/plain") => {}
         (ChannelType::Email, "application/fhir+json") => {
             return Err(Error::refused(PATH, "a mail is text/plain: health data is not mailed"));
         }
         (ChannelType::RestHook, "") if is_topic => {
             return Err(Error::refused(PATH, "must be application/fhir+json for a topic"));
         }
-        (ChannelType::RestHook | ChannelType::Websocket, "" | "application/fhir+json" | "application/json") => {}
+        (ChannelType::Email, "" | "text/plain")
+        | (ChannelType::RestHook | ChannelType::Websocket, "" | "application/fhir+json" | "application/json") => {}
         _ => return Err(Error::refused(PATH, "must be application/fhir+json")),
     }
     let codes = values(channel.get("_payload"), &backport("payload-content"));

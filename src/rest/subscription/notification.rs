@@ -132,8 +132,8 @@ fn entry(base: &str, stored: &Stored) -> Option<Value> {
     }))
 }
 
-/// The answer to `$status`.
-pub(crate) fn statuses(records: &[SubscriptionRecord]) -> Value {
+/// The answer to `$status`, which was asked at a URL.
+pub(crate) fn statuses(records: &[SubscriptionRecord], url: &str) -> Value {
     let entries: Vec<Value> = records
         .iter()
         .map(|record| {
@@ -141,7 +141,8 @@ pub(crate) fn statuses(records: &[SubscriptionRecord]) -> Value {
             json!({"fullUrl": format!("urn:uuid:{id}"), "resource": parameters, "search": {"mode": "match"}})
         })
         .collect();
-    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": entries.len()});
+    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": entries.len(),
+        "link": [{"relation": "self", "url": url}]});
     if !entries.is_empty() {
         bundle["entry"] = Value::Array(entries);
     }

@@ -9,7 +9,7 @@ use crate::store::read::Stored;
 use crate::store::sql::{Sql, Value, pieces, rows_at_once};
 use crate::store::table::Table;
 use crate::store::{Store, StoreError};
-use crate::time::MICROS;
+use crate::time::{Instant, MICROS};
 
 /// A process that matches has it to itself for so long, if it says nothing more. That is for economy: were there two, of
 /// the same changes one could number the events and the other could not.
@@ -47,18 +47,22 @@ pub struct NewEvent {
 }
 
 impl Store {
-    /// Whether this process is the one that matches.
+    /// Until when this process is the one that matches, if it is; `before` is what this said the last time.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn is_matcher(&self) -> Result<bool, StoreError> {
-        if !self.is_shared() {
-            return Ok(true);
-        }
+    pub async fn matches_until(&self, before: Option<Instant>) -> Result<Option<Instant>, StoreError> {
         let now = self.clock.now().0;
+        if !self.is_shared() {
+            return Ok(Some(Instant::MAX));
+        }
+        if before.is_some_and(|until| until.0 > now + HELD_US / 2) {
+            return Ok(before);
+        }
         let sql = "UPDATE subscription_matcher SET holder = $1, until_us = $2 WHERE holder = $1 OR until_us <= $3";
         let query = sqlx::query(sql).bind(&*self.process).bind(now + HELD_US).bind(now);
-        Ok(query.execute(&self.writer).await?.rows_affected() == 1)
+        let is_held = query.execute(&self.writer).await?.rows_affected() == 1;
+        Ok(is_held.then_some(Instant(now + HELD_US)))
     }
 
     /// The changes that were noted first.

@@ -12,6 +12,9 @@ use crate::time::{Instant, MICROS};
 /// How long one is held without a word of its holder.
 const HELD_US: i64 = 10 * MICROS;
 
+/// How often a lost race is taken up again.
+const ATTEMPTS: usize = 24;
+
 /// A subscription in a worker's hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenSubscription {
@@ -111,6 +114,23 @@ impl Store {
     /// # Errors
     /// The database failed, or the resource was written meanwhile.
     pub async fn turn_subscription(
+        &self,
+        taken: &TakenSubscription,
+        status: SubscriptionStatus,
+        problem: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.turn_once(taken, status, problem).await {
+                // Events were numbered meanwhile, or the resource was written.
+                Err(error) if error.is_contention() && attempt < ATTEMPTS => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn turn_once(
         &self,
         taken: &TakenSubscription,
         status: SubscriptionStatus,

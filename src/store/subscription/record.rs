@@ -156,7 +156,7 @@ impl Store {
     /// The database failed.
     pub async fn subscriptions_since(&self, revision: i64) -> Result<(Vec<WatchedSubscription>, i64), StoreError> {
         let now =
-            sqlx::query("SELECT revision FROM subscription_matcher").fetch_one(&self.readers).await?.try_get(0)?;
+            sqlx::query("SELECT revision FROM subscription_revision").fetch_one(&self.readers).await?.try_get(0)?;
         if now == revision {
             return Ok((Vec::new(), now));
         }

@@ -240,3 +240,48 @@ async fn thresholds_and_what_must_not_hold_are_told_of_one_resource() {
         assert_eq!(matched.subscriptions, expected.into_iter().map(id).collect::<Vec<_>>(), "{name}");
     }
 }
+
+/// `cargo test --release --lib -- --ignored --nocapture subscription_speed`: what it costs to match changes against 10,000
+/// subscriptions and to number their events.
+#[tokio::test]
+#[ignore = "prints times"]
+#[allow(clippy::print_stdout)]
+async fn subscription_speed() {
+    const CHANGES: usize = 5000;
+    let (_directory, store) = store().await;
+    subscribe(&store, "a", "s0", SubscriptionStatus::Requested).await;
+    let mut watch = Watch::default();
+    let begin = std::time::Instant::now();
+    for i in 0..10_000 {
+        let filters = vec![code("code", "8867-4"), about(&format!("p{i}"))];
+        watch.add(store.capability(), (tenant("a"), id(&format!("s{i}"))), "Observation", (filters, vec![]));
+    }
+    println!("10,000 subscriptions taken up in {:?}", begin.elapsed());
+    let time = "2026-01-18T14:00:00.000Z";
+    let all = (0..CHANGES).map(|i| observation(&format!("o{i}"), &format!("p{}", i % 10), time, "60")).collect();
+    store.put(&tenant("a"), all).await.unwrap();
+    let (begin, mut done, mut candidates) = (std::time::Instant::now(), 0, 0);
+    loop {
+        let changes = store.noted_changes(1000).await.unwrap();
+        if changes.is_empty() {
+            break;
+        }
+        let wanted: Vec<(&str, i64)> = changes.iter().map(|change| (change.id.as_str(), change.version)).collect();
+        let mut events = Vec::new();
+        for stored in store.versions(&tenant("a"), "Observation", &wanted).await.unwrap() {
+            let matched = store.watching(&tenant("a"), &watch, &stored).unwrap();
+            candidates += matched.candidates;
+            events.extend(matched.subscriptions.into_iter().map(|subscription| NewEvent {
+                subscription: (tenant("a"), subscription),
+                kind: "Observation".to_owned(),
+                id: stored.id.clone(),
+                version: stored.version,
+            }));
+        }
+        let numbers: Vec<i64> = changes.iter().map(|change| change.number).collect();
+        assert!(store.number_events(&numbers, &events).await.unwrap());
+        done += changes.len();
+    }
+    assert_eq!((done, candidates), (CHANGES, CHANGES));
+    println!("{} changes a second", (done as f64 / begin.elapsed().as_secs_f64()) as u64);
+}

@@ -120,7 +120,7 @@ impl Writing {
 
     /// The number of a change to what is subscribed to; the only one at a time, so that they are seen in their order.
     async fn next_revision(&mut self) -> Result<i64, StoreError> {
-        let sql = "UPDATE subscription_matcher SET revision = revision + 1 RETURNING revision";
+        let sql = "UPDATE subscription_revision SET revision = revision + 1 RETURNING revision";
         Ok(sqlx::query(sql).fetch_one(&mut *self.tx).await?.try_get(0)?)
     }
 }

@@ -160,7 +160,7 @@ fn mail_server() -> (String, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
             });
         }
     };
-    block_on(async { tokio::spawn(serve) });
+    block_on(async { drop(tokio::spawn(serve)) });
     (url, mails)
 }
 

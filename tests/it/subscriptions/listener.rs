@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -19,6 +19,8 @@ pub(crate) struct Told {
     pub(crate) path: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) text: String,
+    /// When it came.
+    pub(crate) at: Instant,
 }
 
 /// How it answers.
@@ -53,7 +55,7 @@ impl Listener {
         let router = Router::new().fallback(take).with_state(Arc::clone(&state));
         let listener = block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        block_on(async { tokio::spawn(async move { axum::serve(listener, router).await }) });
+        block_on(async { drop(tokio::spawn(async move { axum::serve(listener, router).await })) });
         Self { url, state }
     }
 
@@ -92,7 +94,7 @@ impl Told {
 async fn take(State(state): State<Shared>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
     let headers = headers.iter().map(|(n, v)| (n.to_string(), v.to_str().unwrap_or_default().to_owned())).collect();
     let text = String::from_utf8_lossy(&body).into_owned();
-    let told = Told { method: method.to_string(), path: uri.path().to_owned(), headers, text };
+    let told = Told { method: method.to_string(), path: uri.path().to_owned(), headers, text, at: Instant::now() };
     let answer = {
         let mut state = state.lock().unwrap();
         let chance = state.chance;

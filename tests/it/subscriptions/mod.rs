@@ -4,6 +4,7 @@ mod chaos;
 mod channels;
 mod contract;
 mod durability;
+mod latency;
 mod listener;
 mod rejections;
 mod tenants;
