@@ -53,6 +53,14 @@ impl Standing {
     }
 }
 
+impl Standing {
+    /// Whether a caller is who asked, with no less than they had then.
+    pub fn is_of(&self, grant: &Grant) -> bool {
+        let same = Self { token: self.token.clone(), scope: self.scope.clone(), ..Self::of(grant) };
+        same == *self && ScopeSet::parse(&self.scope).is_within(&grant.scope)
+    }
+}
+
 impl Auth {
     /// What whoever asked may do now; nothing where that is over.
     ///

@@ -43,23 +43,31 @@ impl Subscriptions {
         }
     }
 
+    /// Goes on as long as more waits than fits into a notification, and the right to be told is there.
     async fn attend(&self, taken: &TakenSubscription, record: &SubscriptionRecord) -> Result<(), StoreError> {
+        let mut record = record.clone();
+        while let Some(sent) = self.step(taken, &record).await? {
+            record = SubscriptionRecord { sent, attempts: 0, problem: None, ..record };
+        }
+        Ok(())
+    }
+
+    /// One attempt; the number of the last event that arrived where more waits and it is still in these hands.
+    async fn step(&self, taken: &TakenSubscription, record: &SubscriptionRecord) -> Result<Option<i64>, StoreError> {
         let turn = |status, problem| self.store.turn_subscription(taken, status, problem);
         if record.definition.end.is_some_and(|end| end <= self.clock.now()) {
-            turn(SubscriptionStatus::Off, None).await?;
-            return Ok(());
+            return turn(SubscriptionStatus::Off, None).await.map(|_| None);
         }
         let Some(bearer) = self.watching.subscriber(&record.tenant, &record.standing).await? else {
             let problem = "what it was asked for with has expired or was taken back";
-            turn(SubscriptionStatus::Off, Some(problem)).await?;
-            return Ok(());
+            return turn(SubscriptionStatus::Off, Some(problem)).await.map(|_| None);
         };
         match record.status {
-            SubscriptionStatus::Requested => self.begin(taken, record).await,
+            SubscriptionStatus::Requested => self.begin(taken, record).await.map(|()| None),
             SubscriptionStatus::Active => self.tell(taken, record, &bearer).await,
             // It has been so for as long as events are kept.
-            SubscriptionStatus::Error => turn(SubscriptionStatus::Off, record.problem.as_deref()).await.map(drop),
-            SubscriptionStatus::Off => self.store.subscription_tried(taken, Ok(record.sent), None).await.map(drop),
+            SubscriptionStatus::Error => turn(SubscriptionStatus::Off, record.problem.as_deref()).await.map(|_| None),
+            SubscriptionStatus::Off => self.store.subscription_tried(taken, Ok(record.sent), None).await.map(|_| None),
         }
     }
 
@@ -84,11 +92,15 @@ impl Subscriptions {
         taken: &TakenSubscription,
         record: &SubscriptionRecord,
         bearer: &Arc<Bearer>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<i64>, StoreError> {
         let channel = &record.definition.channel;
         if channel.kind == ChannelType::Websocket {
             // Whoever is bound is told by the websocket; here it is looked now and then whether it may still be so.
-            return self.store.subscription_tried(taken, Ok(record.events), Some(self.later(record))).await.map(drop);
+            return self
+                .store
+                .subscription_tried(taken, Ok(record.events), Some(self.later(record)))
+                .await
+                .map(|_| None);
         }
         let told = self.told(record, bearer, record.sent, channel.max_count).await?;
         let sent = told.last().map_or(record.sent, |told| told.event.number);
@@ -99,21 +111,24 @@ impl Subscriptions {
         } else {
             // What was numbered and is too old to be kept cannot be told.
             let sent = if record.events > sent { record.events } else { sent };
-            return self.store.subscription_tried(taken, Ok(sent), Some(self.next(record))).await.map(drop);
+            return self.store.subscription_tried(taken, Ok(sent), Some(self.next(record))).await.map(|_| None);
         };
         match result {
+            Ok(()) if i64::try_from(told.len()) == Ok(channel.max_count) => {
+                Ok(self.store.subscription_sent(taken, sent).await?.then_some(sent))
+            }
             Ok(()) => {
                 let due = self.later(record);
-                self.store.subscription_tried(taken, Ok(sent), Some(due)).await.map(drop)
+                self.store.subscription_tried(taken, Ok(sent), Some(due)).await.map(|_| None)
             }
             Err(problem) if record.attempts + 1 >= channel.attempts => {
                 let (tenant, id) = (&record.tenant, &record.id);
                 tracing::warn!(%tenant, subscription = %id, problem, "a subscriber is told nothing more");
-                self.store.turn_subscription(taken, SubscriptionStatus::Error, Some(&problem)).await.map(drop)
+                self.store.turn_subscription(taken, SubscriptionStatus::Error, Some(&problem)).await.map(|_| None)
             }
             Err(problem) => {
                 let due = self.clock.now().plus(self.patience.wait(record.attempts + 1));
-                self.store.subscription_tried(taken, Err(&problem), Some(due)).await.map(drop)
+                self.store.subscription_tried(taken, Err(&problem), Some(due)).await.map(|_| None)
             }
         }
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::error::Error;
 use super::extract::Caller;
 use super::state::RestState;
-use crate::auth::Access;
+use crate::auth::{Access, Standing};
 use crate::id::ResourceId;
 use crate::store::search::{Filter, Page, Search, TermMatch};
 use crate::store::{Place, Stored, Versions};
@@ -108,6 +108,31 @@ impl Caller {
             }
         }
         Ok(visible)
+    }
+
+    /// Those of these versions of resources of a type that there are and that may be read.
+    pub(in crate::rest) async fn versions(
+        &self,
+        state: &RestState,
+        kind: &str,
+        wanted: &[(&str, i64)],
+    ) -> Result<Vec<Stored>, Error> {
+        let mut seen = Vec::new();
+        for stored in state.store.versions(self.tenant(), kind, wanted).await? {
+            if !stored.is_deletion() && self.sees_version(state, &stored)? {
+                seen.push(stored);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Whether this caller may have what somebody is told who subscribed to a type: who did, or who may read all of it.
+    pub(in crate::rest) fn may_have(&self, state: &RestState, kind: &str, standing: &Standing) -> Result<bool, Error> {
+        match self.reach(state, kind, Access::Read) {
+            Ok(reach) => Ok(reach.is_everything() || standing.is_of(self.grant())),
+            Err(Error::Forbidden { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether a version of a resource may be read that is seen by itself.

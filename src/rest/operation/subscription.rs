@@ -65,11 +65,8 @@ pub(super) async fn events(State(state): State<TypeState>, call: Call) -> Result
     let mut found: BTreeMap<(String, String, i64), Stored> = BTreeMap::new();
     let wanted: Vec<(&str, i64)> = events.iter().map(|event| (event.id.as_str(), event.version)).collect();
     // One kind: what it is about.
-    for stored in store.versions(&record.tenant, &record.focus, &wanted).await? {
-        let sees = call.caller.sees_version(&state.rest, &stored)?;
-        if sees && !stored.is_deletion() {
-            found.insert((stored.kind.clone(), stored.id.clone(), stored.version), stored);
-        }
+    for stored in call.caller.versions(&state.rest, &record.focus, &wanted).await? {
+        found.insert((stored.kind.clone(), stored.id.clone(), stored.version), stored);
     }
     let told: Vec<Told> = events
         .into_iter()
@@ -91,10 +88,19 @@ pub(super) async fn binding_token(State(state): State<TypeState>, call: Call) ->
         return Err(Error::invalid("id", "is of a Subscription whose channel is no websocket"));
     }
     records.retain(|record| is_socket(record) && record.status != SubscriptionStatus::Off);
+    let mut bound = Vec::with_capacity(records.len());
+    for record in records {
+        // Whoever is bound is told what the subscriber may read.
+        let standing = serde_json::from_str(&record.standing).map_err(|_| Error::Damaged)?;
+        if call.caller.may_have(&state.rest, &record.focus, &standing)? {
+            bound.push(record.id);
+        } else if named {
+            return Err(Error::Forbidden { access: "read", kind: record.focus });
+        }
+    }
     let (token, sha256) = Auth::one_time_token("ws").map_err(|_| Error::Damaged)?;
     let expires = state.rest.auth.now().plus(BINDS_S * MICROS);
-    let subscriptions: Vec<ResourceId> = records.into_iter().map(|record| record.id).collect();
-    let binding = Binding { tenant: call.caller.tenant().clone(), subscriptions };
+    let binding = Binding { tenant: call.caller.tenant().clone(), subscriptions: bound };
     state.rest.store.insert_binding(&sha256, &binding, expires).await?;
     let root = call.base.split("/fhir/R4").next().unwrap_or_default();
     // Where a tenant is part of the base URL, its websockets are where everybody's are.

@@ -78,6 +78,19 @@ impl Store {
         Ok(())
     }
 
+    /// Writes down that all up to a number arrived, and goes on; whether it is still in these hands.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn subscription_sent(&self, taken: &TakenSubscription, sent: i64) -> Result<bool, StoreError> {
+        let now = self.clock.now().0;
+        let sql = "UPDATE subscription SET sent = $4, attempts = 0, problem = NULL, contact_us = $5, until_us = $6 \
+            WHERE tenant = $1 AND id = $2 AND epoch = $3";
+        let query = sqlx::query(sql).bind(taken.tenant.as_str()).bind(taken.id.as_str()).bind(taken.epoch);
+        let query = query.bind(sent).bind(now).bind(now + HELD_US);
+        Ok(query.execute(&self.writer).await?.rows_affected() == 1)
+    }
+
     /// Writes down what became of an attempt, and gives the subscription back; whether it was still in these hands. With
     /// `sent` all up to there arrived, else the attempt failed. It is due at once where more events wait and nothing failed.
     ///

@@ -147,8 +147,19 @@ fn somebody_with_less_is_told_less() {
     // No right to write Subscriptions.
     let reader = key("system/*.rs");
     reader.post("/fhir/R4/Subscription", &to_topic("observation", &[], &listener.url, "id-only")).expect(403);
+    // No right to what somebody else is told, by way of their Subscription.
+    let mut socket = to_topic("observation", &[], "", "full-resource");
+    socket["channel"]["type"] = json!("websocket");
+    socket["channel"].as_object_mut().unwrap().remove("endpoint");
+    let others = active(&client, &socket);
+    let token = format!("/fhir/R4/Subscription/{others}/$get-ws-binding-token");
+    blind.get(&token).expect(403);
+    reader.get(&token).expect(200);
+    let events = blind.fhir(&format!("Subscription/{others}/$events"));
+    assert!(!events.to_string().contains("Observation/"), "{events}");
     // Some of them alone.
     let some = key("system/Subscription.cruds system/Observation.rs?category=laboratory");
+    some.get(&token).expect(403);
     active(&some, &to_topic("observation", &[], &listener.url, "full-resource"));
     beat(&client, "o1", "p1", 60);
     let mut laboratory = super::heart_rate("o2", "p1", 60);
