@@ -21,6 +21,13 @@ pub(super) struct Matcher {
     entering: BTreeMap<(TenantId, ResourceId), String>,
 }
 
+impl Matcher {
+    /// Whether there is nobody to match for, as far as it knows.
+    pub(super) fn is_idle(&self) -> bool {
+        self.watch.is_empty()
+    }
+}
+
 /// By tenant and type: id and version.
 type Wanted<'a> = BTreeMap<(&'a TenantId, &'a str), Vec<(&'a str, i64)>>;
 

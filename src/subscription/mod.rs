@@ -118,6 +118,8 @@ impl Subscriptions {
             loop {
                 match this.round(&mut matcher).await {
                     Ok(true) => {}
+                    // Where nobody subscribed, writers wake nobody.
+                    Ok(false) if matcher.is_idle() => tokio::time::sleep(LOOK).await,
                     Ok(false) => {
                         let _ = tokio::time::timeout(LOOK, this.store.written()).await;
                     }
