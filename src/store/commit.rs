@@ -144,6 +144,7 @@ impl Store {
         }
         together.store(&mut tx, self, now, &mut done).await?;
         tx.commit().await?;
+        self.written.notify_one();
         self.tend_bodies();
         Ok(done)
     }
