@@ -156,7 +156,7 @@ impl Store {
         kind: ConnectionKind,
         page: Page<'_>,
     ) -> Result<Vec<KeptConnection>, StoreError> {
-        let sql = format!("{COLUMNS} AND id > $3 ORDER BY id LIMIT $4");
+        let sql = format!("{COLUMNS} AND id > $3 ORDER BY id LIMIT $4 + 0");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(tenant.as_str())
             .bind(kind.name())

@@ -64,7 +64,7 @@ impl Store {
              JOIN episode_export x ON x.tenant = t.tenant AND x.episode = t.episode AND x.name = t.export \
              JOIN episode e ON e.tenant = t.tenant AND e.id = t.episode \
              JOIN connection c ON c.tenant = t.tenant AND c.kind = 'data-export' AND c.id = x.target \
-             WHERE t.state = 'ready' ORDER BY 1, 2, 3 LIMIT $1",
+             WHERE t.state = 'ready' ORDER BY 1, 2, 3 LIMIT $1 + 0",
         )
         .bind(count)
         .fetch_all(&self.readers)
@@ -80,7 +80,7 @@ impl Store {
             }
             let times = sqlx::query(
                 "SELECT occurrence FROM export_trigger WHERE tenant = $1 AND episode = $2 AND export = $3 \
-                 AND state = 'ready' ORDER BY event_us, occurrence LIMIT $4",
+                 AND state = 'ready' ORDER BY event_us, occurrence LIMIT $4 + 0",
             );
             let times = times.bind(tenant).bind(episode).bind(due.name.as_str()).bind(OCCURRENCES);
             for row in times.fetch_all(&self.readers).await? {

@@ -82,7 +82,7 @@ pub(super) async fn keep(
     .await?;
     sqlx::query(
         "DELETE FROM operation_exchange WHERE operation = $1 AND at_us < (SELECT MIN(at_us) FROM (SELECT at_us \
-         FROM operation_exchange WHERE operation = $1 ORDER BY at_us DESC LIMIT $2) AS kept)",
+         FROM operation_exchange WHERE operation = $1 ORDER BY at_us DESC LIMIT $2 + 0) AS kept)",
     )
     .bind(operation)
     .bind(KEPT)

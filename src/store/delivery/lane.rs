@@ -38,15 +38,16 @@ impl Store {
     /// The database failed.
     pub async fn take_lane(&self, but: &[(TenantId, ConnectionId)]) -> Result<Option<Lane>, StoreError> {
         let now = self.clock.now().0;
+        // Mostly there is none, and to look needs no turn to write.
+        let mut look = Sql::new("SELECT 1");
+        first_due(&mut look, now, but);
+        if look.query().fetch_optional(&self.readers).await?.is_none() {
+            return Ok(None);
+        }
         let mut sql = Sql::new("UPDATE delivery_lane SET epoch = epoch + 1, holder = ");
         sql.bind(&*self.process).push(", until_us = ").bind(now + HELD_US);
-        sql.push(" WHERE (tenant, export, patient) = (SELECT l.tenant, l.export, l.patient FROM delivery_lane l ");
-        sql.push("WHERE l.due_us <= ").bind(now).push(" AND l.until_us <= ").bind(now);
-        for (tenant, export) in but {
-            sql.push(" AND NOT (l.tenant = ").bind(tenant.as_str());
-            sql.push(" AND l.export = ").bind(export.as_str()).push(")");
-        }
-        sql.push(" ORDER BY l.due_us LIMIT 1");
+        sql.push(" WHERE (tenant, export, patient) = (SELECT l.tenant, l.export, l.patient");
+        first_due(&mut sql, now, but);
         if self.is_shared() {
             sql.push(" FOR UPDATE SKIP LOCKED");
         }
@@ -108,6 +109,16 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// From the lane that has been due for longest, but none of these targets.
+fn first_due(sql: &mut Sql, now: i64, but: &[(TenantId, ConnectionId)]) {
+    sql.push(" FROM delivery_lane l WHERE l.due_us <= ").bind(now).push(" AND l.until_us <= ").bind(now);
+    for (tenant, export) in but {
+        sql.push(" AND NOT (l.tenant = ").bind(tenant.as_str());
+        sql.push(" AND l.export = ").bind(export.as_str()).push(")");
+    }
+    sql.push(" ORDER BY l.due_us LIMIT 1");
 }
 
 /// Whether a lane is still in these hands; then it stays there until the end of the transaction.

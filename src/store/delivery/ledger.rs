@@ -128,7 +128,7 @@ impl Store {
     ) -> Result<Vec<ToCheck>, StoreError> {
         let rows = sqlx::query(
             "SELECT kind, id, export, patient, remote FROM delivered WHERE tenant = $1 AND destination = $2 \
-             AND checked_us IS NULL AND sent_us < $3 AND export = $5 ORDER BY sent_us, kind, id LIMIT $4",
+             AND checked_us IS NULL AND sent_us < $3 AND export = $5 ORDER BY sent_us, kind, id LIMIT $4 + 0",
         )
         .bind(tenant.as_str())
         .bind(destination)
