@@ -285,7 +285,7 @@ fn revision(
     let index = Index::of(tenant, row, &element);
     let tail = stored::tail(element)?;
     let issues = store.judge(&kind, &one.id, &tail);
-    Ok(Some(Draft { kind, prepared: Prepared { index, tail, ..one }, issues, packets }))
+    Ok(Some(Draft { kind, prepared: Prepared { tail, index, ..one }, issues, packets }))
 }
 
 /// A stored resource as an element, its head left at zero.
