@@ -86,7 +86,10 @@ impl Store {
             for row in times.fetch_all(&self.readers).await? {
                 due.occurrences.push(row.try_get(0)?);
             }
-            ready.push(due);
+            // Another process may have taken them meanwhile.
+            if !due.occurrences.is_empty() {
+                ready.push(due);
+            }
         }
         Ok(ready)
     }
