@@ -13,7 +13,7 @@ use crate::store::{Commit, Joint, Lease, Statement, StoreError, Upserted};
 /// each when a window closed.
 const QUEUE: usize = GROUP;
 /// Of those that can wait themselves: a waveform and its strip are some hundred kilobytes.
-const BULKY_QUEUE: usize = 32;
+const BULKY_QUEUE: usize = BULKY_GROUP;
 /// Commits in one transaction.
 const GROUP: usize = 64;
 /// Bulky ones. Few, because the journal waits for the same connection: senders get their acknowledgements between the
