@@ -136,7 +136,7 @@ impl Store {
         drafts.extend(weighed(&mut tx, self, tenant, claims).await?);
         drafts.iter_mut().for_each(|draft| draft.packets = Some(packets));
         let stored = upsert(&mut tx, self, tenant, drafts, self.clock.now()).await?;
-        tx.commit().await?;
+        self.finish(tx).await?;
         Ok(stored.invalid.into_iter().map(|invalid| invalid.reference).collect())
     }
 }

@@ -143,9 +143,7 @@ impl Store {
             }
         }
         together.store(&mut tx, self, now, &mut done).await?;
-        tx.commit().await?;
-        self.written.notify_one();
-        self.tend_bodies();
+        self.finish(tx).await?;
         Ok(done)
     }
 
@@ -156,19 +154,19 @@ impl Store {
         commit: &Commit,
         joint: &dyn Joint,
     ) -> Result<Vec<Draft>, StoreError> {
-        // The caller needs it again if this fails.
-        let Commit { tenant, mut drafts, contributions, claims, .. } = commit.clone();
-        let mut made = Vec::new();
-        for meeting in contribution::keep(tx, self.dialect, &tenant, contributions).await? {
-            let present = contribution::present(tx, &tenant, &meeting).await?;
-            made.extend(joint.together(&tenant, &present));
+        let tenant = &commit.tenant;
+        // Copies: the caller needs the commit again if this fails.
+        let (mut drafts, mut made) = (commit.drafts.clone(), Vec::new());
+        for meeting in contribution::keep(tx, self.dialect, tenant, commit.contributions.clone()).await? {
+            let present = contribution::present(tx, tenant, &meeting).await?;
+            made.extend(joint.together(tenant, &present));
         }
         if let Some(statement) = &commit.statement {
-            let all = statement::keep(tx, self.dialect, &tenant, statement).await?;
-            made.push(joint.device(&tenant, statement, &all));
+            let all = statement::keep(tx, self.dialect, tenant, statement).await?;
+            made.push(joint.device(tenant, statement, &all));
         }
-        drafts.extend(claim::weighed(tx, self, &tenant, claims).await?);
-        drafts.extend(self.drafts(&tenant, made)?);
+        drafts.extend(claim::weighed(tx, self, tenant, commit.claims.clone()).await?);
+        drafts.extend(self.drafts(tenant, made)?);
         let packets = commit.packets.map(|(first, last)| PacketRange { stream: commit.lease.stream, first, last });
         drafts.iter_mut().for_each(|draft| draft.packets = packets);
         Ok(drafts)

@@ -57,7 +57,7 @@ impl Store {
         drafts.extend(self.drafts(&key.tenant, together)?);
         upsert_as_they_are(&mut tx, self, &key.tenant, drafts, self.clock.now()).await?;
         forget_checkpoints(&mut tx, lease.stream, from).await?;
-        tx.commit().await?;
+        self.finish(tx).await?;
         Ok(true)
     }
 

@@ -104,10 +104,16 @@ impl Store {
     async fn put_once(&self, tenant: &TenantId, drafts: Vec<Draft>) -> Result<Upserted, StoreError> {
         let mut tx = self.begin().await?;
         let Stored { upserted, .. } = upsert(&mut tx, self, tenant, drafts, self.clock.now()).await?;
+        self.finish(tx).await?;
+        Ok(upserted)
+    }
+
+    /// Makes resources durable that were written, and tells who waits for that.
+    pub(in crate::store) async fn finish(&self, tx: Transaction<'_, Any>) -> Result<(), StoreError> {
         tx.commit().await?;
         self.written.notify_one();
         self.tend_bodies();
-        Ok(upserted)
+        Ok(())
     }
 
     /// Stores what clients know more about and may change, unless there is or was a resource with its id.
@@ -224,7 +230,7 @@ async fn upsert_kind(
     now: i64,
     stored: &mut Stored,
 ) -> Result<(), StoreError> {
-    let (table, row) = (Table::of(kind), store.capability.resource(kind));
+    let table = Table::of(kind);
     let ids: Vec<&str> = drafts.iter().map(|draft| draft.prepared.id.as_str()).collect();
     let current = current(tx, &store.bodies, tenant, table, &ids).await?;
     let mut new = Vec::new();
@@ -235,7 +241,7 @@ async fn upsert_kind(
         let revised = match before {
             None => Some(draft),
             Some(before) if before.tail == draft.prepared.tail => None,
-            Some(before) => revision(tenant, store, row, before, draft)?,
+            Some(before) => revision(tenant, store, before, draft)?,
         };
         let Some(Draft { prepared: one, issues, packets, .. }) = revised else {
             stored.upserted.unchanged += 1;
@@ -271,21 +277,11 @@ async fn upsert_kind(
 }
 
 /// A resource that was computed again, with what makes it a revision of what is stored; none where it is the same.
-fn revision(
-    tenant: &TenantId,
-    store: &Store,
-    row: Option<&ResourceRow>,
-    current: &Current,
-    draft: Draft,
-) -> Result<Option<Draft>, StoreError> {
-    let Draft { kind, prepared: one, packets, .. } = draft;
-    let Some(element) = revised(&kind, &whole(&kind, &current.tail)?, &whole(&kind, &one.tail)?) else {
-        return Ok(None);
-    };
-    let index = Index::of(tenant, row, &element);
-    let tail = stored::tail(element)?;
-    let issues = store.judge(&kind, &one.id, &tail);
-    Ok(Some(Draft { kind, prepared: Prepared { tail, index, ..one }, issues, packets }))
+fn revision(tenant: &TenantId, store: &Store, current: &Current, draft: Draft) -> Result<Option<Draft>, StoreError> {
+    let (packets, one) = (draft.packets, draft.into_resource()?);
+    let before = whole(&one.kind, &current.tail)?;
+    let Some(element) = revised(&one.kind, &before, &one.element) else { return Ok(None) };
+    Ok(Some(Draft { packets, ..store.draft(tenant, Resource { element, ..one })? }))
 }
 
 /// A stored resource as an element, its head left at zero.

@@ -221,9 +221,6 @@ impl Writing {
     /// # Errors
     /// The database fails; nothing is stored then.
     pub async fn commit(self) -> Result<(), StoreError> {
-        self.tx.commit().await?;
-        self.store.written.notify_one();
-        self.store.tend_bodies();
-        Ok(())
+        self.store.finish(self.tx).await
     }
 }
