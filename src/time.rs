@@ -11,6 +11,12 @@ use serde::{Deserialize, Serialize};
 /// Microseconds in a second.
 pub const MICROS: i64 = 1_000_000;
 
+/// The wait after something failed once more: `first_us`, doubled so many `times`, and no more than `longest_us`.
+pub fn doubled(first_us: i64, times: i64, longest_us: i64) -> i64 {
+    let factor = u32::try_from(times).ok().and_then(|times| 2_i64.checked_pow(times));
+    factor.map_or(longest_us, |factor| first_us.saturating_mul(factor).min(longest_us))
+}
+
 /// A point in server time: corrected event time, receive time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Instant(pub i64);

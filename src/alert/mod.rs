@@ -16,14 +16,14 @@ use futures_util::future::join_all;
 
 pub use given::{Given, Settings};
 use mail::Mailer;
-pub use seal::{SealError, Sealed, origin};
-pub(crate) use webhook::{describe, signed as signature};
+pub use seal::{Sealed, origin};
+pub(crate) use webhook::post;
 
 use crate::archive::Vault;
 use crate::outward::{self, Reach};
 use crate::secret::Secret;
 use crate::store::{ChannelKind, DispatchState, Sending, Store, StoreError, Unsealed};
-use crate::time::{Clock, Instant, MICROS};
+use crate::time::{Clock, Instant, MICROS, doubled};
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(1);
@@ -205,8 +205,7 @@ impl Sender {
 
 /// How long to wait after an attempt, of which there were so many before.
 fn wait(attempts: i64) -> i64 {
-    let doubled = u32::try_from(attempts).ok().and_then(|attempts| 2_i64.checked_pow(attempts));
-    doubled.map_or(LONGEST_US, |factor| FIRST_US.saturating_mul(factor).min(LONGEST_US))
+    doubled(FIRST_US, attempts, LONGEST_US)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Url};
+use reqwest::{Client, RequestBuilder, Url};
 use ring::hmac;
 use serde_json::json;
 
@@ -20,12 +20,24 @@ pub(super) async fn send(
     sending: &Sending,
     now: Instant,
 ) -> Result<(), String> {
-    let (id, at, body) = (id(sending), now.0.div_euclid(MICROS), body(sending));
-    let mut request = client.post(url).header(CONTENT_TYPE, "application/json");
-    request = request.header("webhook-id", &id).header("webhook-timestamp", at);
+    let request = client.post(url).header(CONTENT_TYPE, "application/json");
+    post(request, secret, &id(sending), body(sending), now).await
+}
+
+/// Sends a request with a body, signed where there is a secret; anything but a success is a failure. With the same id it is the
+/// same message.
+pub(crate) async fn post(
+    request: RequestBuilder,
+    secret: Option<&Secret>,
+    id: &str,
+    body: String,
+    now: Instant,
+) -> Result<(), String> {
+    let at = now.0.div_euclid(MICROS);
+    let mut request = request.header("webhook-id", id).header("webhook-timestamp", at);
     if let Some(secret) = secret {
         let key = key(secret).ok_or("the secret cannot be used")?;
-        request = request.header("webhook-signature", signature(&key, &id, at, &body));
+        request = request.header("webhook-signature", signature(&key, id, at, &body));
     }
     // A webhook's URL is often all the secret it has.
     let response = request.body(body).send().await.map_err(|error| describe(error.without_url()))?;
@@ -33,11 +45,6 @@ pub(super) async fn send(
         return Ok(());
     }
     Err(format!("the answer was {}", response.status().as_u16()))
-}
-
-/// What a body is signed with; nothing where the secret is none.
-pub(crate) fn signed(secret: &Secret, id: &str, at: i64, body: &str) -> Option<String> {
-    key(secret).map(|key| signature(&key, id, at, body))
 }
 
 /// The same for every attempt.
@@ -69,7 +76,7 @@ fn body(sending: &Sending) -> String {
 }
 
 /// An error with what it comes from.
-pub(crate) fn describe(error: reqwest::Error) -> String {
+fn describe(error: reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(inner) = source {

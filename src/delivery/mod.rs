@@ -47,7 +47,7 @@ pub use reconcile::Report;
 use crate::archive::Vault;
 use crate::conformant::Validator;
 use crate::store::delivery::Lane;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, while_held};
 use crate::telemetry::Telemetry;
 use crate::time::{self, Clock, MICROS};
 use backoff::Patience;
@@ -175,18 +175,7 @@ impl Delivery {
         lane: &Lane,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<Option<T>, StoreError> {
-        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                done = &mut work => return done.map(Some),
-                _ = ticks.tick() => {
-                    if !self.store.keep_lane(lane).await? {
-                        return Ok(None);
-                    }
-                }
-            }
-        }
+        while_held(HEARTBEAT, || self.store.keep_lane(lane), work).await
     }
 
     async fn tidy(&self) -> Result<(), StoreError> {

@@ -26,6 +26,7 @@ mod error;
 mod fits;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod heartbeat;
 mod held;
 mod history;
 mod index;
@@ -79,6 +80,7 @@ pub use contribution::{Contribution, Meeting};
 pub use developer_key::KeyRecord;
 pub use draft::Draft;
 pub use error::StoreError;
+pub use heartbeat::while_held;
 pub use held::{Held, HeldKind, HeldState, Kept, NewHeld, PacketRange, Settled};
 pub use history::{Place, Versions};
 pub use index::{OF_TYPE, identifier_of, normalize_reference, text_of};
@@ -99,8 +101,9 @@ pub use series::Series;
 pub use statement::Statement;
 pub use storage::Storage;
 pub use subscription::{
-    Binding, ChannelType, Content, Definition, HookChannel, Matched, NewEvent, NewSubscription, NotedChange,
-    SubscriptionEvent, SubscriptionRecord, SubscriptionStatus, TakenSubscription, Watch, WatchedSubscription,
+    Binding, ChannelType, Content, Definition, EVENTS_KEPT_US, HookChannel, Matched, NewEvent, NewSubscription,
+    NotedChange, SubscriptionEvent, SubscriptionRecord, SubscriptionStatus, TakenSubscription, Watch,
+    WatchedSubscription,
 };
 pub use tenant::TenantFacts;
 pub use write::{Condition, Effect, Found, Head, Known, Put, Writing, new_id};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Subscriptions;
 use crate::auth::Bearer;
 use crate::rest::notification::{NotificationType, Told};
-use crate::store::{ChannelType, StoreError, SubscriptionRecord, SubscriptionStatus, TakenSubscription};
+use crate::store::{ChannelType, StoreError, SubscriptionRecord, SubscriptionStatus, TakenSubscription, while_held};
 use crate::time::{Instant, MICROS};
 
 /// How often it is said that a subscription is still worked on.
@@ -20,26 +20,14 @@ impl Subscriptions {
     /// # Errors
     /// The database failed; the subscription is somebody's again when its time is over.
     pub(super) async fn work(&self, taken: &TakenSubscription) -> Result<(), StoreError> {
-        let Some(record) = self.store.taken(taken).await? else { return Ok(()) };
-        let attended = {
-            let mut attending = std::pin::pin!(self.attend(taken, &record));
-            loop {
-                tokio::select! {
-                    attended = &mut attending => break attended,
-                    () = tokio::time::sleep(KEEP) => {
-                        if !self.store.keep_subscription(taken).await? {
-                            return Ok(());
-                        }
-                    }
-                }
-            }
-        };
+        let Some(record) = self.store.subscription(&taken.tenant, &taken.id).await? else { return Ok(()) };
+        let attended = while_held(KEEP, || self.store.keep_subscription(taken), self.attend(taken, &record)).await;
         match attended {
             // Somebody wrote the resource meanwhile: it is due again at once.
             Err(error) if error.is_contention() => {
                 self.store.subscription_tried(taken, Ok(record.sent), Some(self.clock.now())).await.map(drop)
             }
-            other => other,
+            other => other.map(drop),
         }
     }
 

@@ -9,7 +9,6 @@ use crate::alert;
 use crate::outward;
 use crate::rest::notification::{self, NotificationType, Told};
 use crate::store::{Content, SubscriptionRecord};
-use crate::time::MICROS;
 
 const JSON: &str = "application/fhir+json";
 
@@ -70,7 +69,6 @@ impl Subscriptions {
         let endpoint = channel.endpoint.trim_end_matches(if message.path.is_empty() { '\0' } else { '/' });
         let url = outward::url(&format!("{endpoint}{}", message.path), self.reach);
         let url = url.ok_or_else(|| alert::Unusable::Url.to_string())?;
-        let at = self.clock.now().0.div_euclid(MICROS);
         let mut request = self.client.request(message.method, url);
         request = request.timeout(Duration::from_secs(u64::try_from(channel.timeout_s).unwrap_or(1)));
         for (name, value) in &channel.headers {
@@ -79,16 +77,7 @@ impl Subscriptions {
         if !message.media.is_empty() {
             request = request.header(CONTENT_TYPE, message.media);
         }
-        request = request.header("webhook-id", &message.id).header("webhook-timestamp", at);
-        if let Some(secret) = &record.secret {
-            let signature = alert::signature(secret, &message.id, at, &message.body);
-            request = request.header("webhook-signature", signature.ok_or("the secret cannot be used")?);
-        }
-        let response = request.body(message.body).send().await.map_err(|error| alert::describe(error.without_url()))?;
-        if response.status().is_success() {
-            return Ok(());
-        }
-        Err(format!("the answer was {}", response.status().as_u16()))
+        alert::post(request, record.secret.as_ref(), &message.id, message.body, self.clock.now()).await
     }
 
     /// Sends a mail, which names nobody: that is asked for with a token.

@@ -24,8 +24,8 @@ pub use websocket::router;
 use crate::alert::Ways;
 use crate::outward::{self, Reach};
 use crate::rest::{RestState, Watching};
-use crate::store::{Store, StoreError};
-use crate::time::{Clock, MICROS};
+use crate::store::{EVENTS_KEPT_US, Store, StoreError};
+use crate::time::{Clock, MICROS, doubled};
 
 /// Workers of a process: so many endpoints are waited for at a time.
 const WORKERS: usize = 16;
@@ -33,8 +33,6 @@ const WORKERS: usize = 16;
 const LOOK: Duration = Duration::from_millis(100);
 /// How often what is old is forgotten.
 const TIDY: Duration = Duration::from_secs(600);
-/// How long events are kept, in days; a subscription that has been in error for so long is turned off.
-const KEPT_DAYS: i64 = 7;
 /// No attempt takes longer, whatever a subscription says.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -56,8 +54,7 @@ impl Default for Patience {
 impl Patience {
     /// The wait after so many attempts that failed, from 1.
     fn wait(self, failed: i64) -> i64 {
-        let doubled = u32::try_from(failed - 1).ok().and_then(|times| 2_i64.checked_pow(times));
-        doubled.map_or(self.longest_us, |factor| self.first_us.saturating_mul(factor).min(self.longest_us))
+        doubled(self.first_us, failed - 1, self.longest_us)
     }
 }
 
@@ -162,7 +159,7 @@ impl Subscriptions {
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(TIDY).await;
-                let before = this.clock.now().plus(-KEPT_DAYS * 86_400 * MICROS);
+                let before = this.clock.now().plus(-EVENTS_KEPT_US);
                 if let Err(error) = this.store.forget_events(before).await {
                     report(&error, "old events cannot be forgotten");
                 }

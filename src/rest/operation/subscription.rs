@@ -1,8 +1,6 @@
 //! `$status`, `$events` and `$get-ws-binding-token` of Subscriptions.
 //! <https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/components.html#subscription-operations>
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -17,7 +15,7 @@ use crate::rest::parameters;
 use crate::rest::respond;
 use crate::rest::state::TypeState;
 use crate::rest::subscription::notification::{self, NotificationType, Told};
-use crate::store::{Binding, ChannelType, Content, Stored, SubscriptionRecord, SubscriptionStatus};
+use crate::store::{Binding, ChannelType, Content, SubscriptionRecord, SubscriptionStatus};
 use crate::time::MICROS;
 
 /// Subscriptions in one answer.
@@ -62,19 +60,10 @@ pub(super) async fn events(State(state): State<TypeState>, call: Call) -> Result
     };
     let store = &state.rest.store;
     let events = store.subscription_events(&record.tenant, &record.id, (from, to), MOST_EVENTS).await?;
-    let mut found: BTreeMap<(String, String, i64), Stored> = BTreeMap::new();
     let wanted: Vec<(&str, i64)> = events.iter().map(|event| (event.id.as_str(), event.version)).collect();
     // One kind: what it is about.
-    for stored in call.caller.versions(&state.rest, &record.focus, &wanted).await? {
-        found.insert((stored.kind.clone(), stored.id.clone(), stored.version), stored);
-    }
-    let told: Vec<Told> = events
-        .into_iter()
-        .map(|event| {
-            let resource = found.get(&(event.kind.clone(), event.id.clone(), event.version)).cloned();
-            Told { event, resource }
-        })
-        .collect();
+    let seen = call.caller.versions(&state.rest, &record.focus, &wanted).await?;
+    let told = Told::pair(events, seen);
     let bundle = notification::bundle(&record, NotificationType::QueryEvent, &told, content, state.rest.auth.now());
     Ok(respond::json(StatusCode::OK, bundle.to_string().into_bytes()))
 }

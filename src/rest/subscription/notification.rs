@@ -1,6 +1,8 @@
 //! Notifications: a Bundle that starts with how the subscription is.
 //! <https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/notifications.html>
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,6 +48,19 @@ pub(crate) struct Told {
     pub(crate) event: SubscriptionEvent,
     /// Nothing where whoever is told may not see it, or it was erased.
     pub(crate) resource: Option<Stored>,
+}
+
+impl Told {
+    /// Events, each with the version it is of where that is among those seen.
+    pub(crate) fn pair(events: Vec<SubscriptionEvent>, seen: Vec<Stored>) -> Vec<Self> {
+        let key = |stored: Stored| ((stored.kind.clone(), stored.id.clone(), stored.version), stored);
+        let seen: BTreeMap<(String, String, i64), Stored> = seen.into_iter().map(key).collect();
+        let told = events.into_iter().map(|event| {
+            let resource = seen.get(&(event.kind.clone(), event.id.clone(), event.version)).cloned();
+            Self { event, resource }
+        });
+        told.collect()
+    }
 }
 
 /// How a subscription is, as a Parameters resource.

@@ -5,7 +5,10 @@ use sqlx::Row as _;
 use crate::id::{ResourceId, TenantId};
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError};
-use crate::time::Instant;
+use crate::time::{Instant, MICROS};
+
+/// How long events are kept; a subscription that has been in error for so long is turned off.
+pub const EVENTS_KEPT_US: i64 = 7 * 86_400 * MICROS;
 
 /// An event of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]

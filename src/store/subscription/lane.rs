@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{SubscriptionRecord, SubscriptionStatus};
+use super::SubscriptionStatus;
 use crate::id::{ResourceId, TenantId};
 use crate::store::program::id;
 use crate::store::sql::Sql;
@@ -175,14 +175,6 @@ impl Store {
             AND pid <> pg_backend_pid() AND state <> 'idle' AND EXTRACT(EPOCH FROM xact_start) <= $1";
         let running: i64 = sqlx::query(sql).bind(since).fetch_one(&self.readers).await?.try_get(0)?;
         Ok(running == 0)
-    }
-
-    /// The subscription in these hands, if it is still.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn taken(&self, taken: &TakenSubscription) -> Result<Option<SubscriptionRecord>, StoreError> {
-        self.subscription(&taken.tenant, &taken.id).await
     }
 }
 

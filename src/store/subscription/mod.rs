@@ -20,7 +20,7 @@ mod watch;
 
 pub use change::{NewEvent, NotedChange};
 pub use definition::{ChannelType, Content, Definition, HookChannel};
-pub use event::SubscriptionEvent;
+pub use event::{EVENTS_KEPT_US, SubscriptionEvent};
 pub use lane::TakenSubscription;
 pub use record::{Binding, NewSubscription, SubscriptionRecord, SubscriptionStatus, WatchedSubscription};
 pub use watch::{Matched, Watch};

@@ -8,10 +8,7 @@ use crate::id::ResourceId;
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::resource::whole;
-use crate::store::subscription::{ChannelType, NewSubscription, SubscriptionStatus};
-
-/// What has been in error for so long, in microseconds, is looked at once more, to be turned off: as long as events are kept.
-const ERROR_US: i64 = 7 * 86_400_000_000;
+use crate::store::subscription::{ChannelType, EVENTS_KEPT_US, NewSubscription, SubscriptionStatus};
 
 impl Writing {
     /// Writes what is to be done for a Subscription that is written. What was numbered stays so.
@@ -82,7 +79,8 @@ impl Writing {
         let revision = if status == SubscriptionStatus::Off { Some(self.next_revision().await?) } else { None };
         let due = match status {
             SubscriptionStatus::Requested | SubscriptionStatus::Active => Some(self.now),
-            SubscriptionStatus::Error => Some(self.now + ERROR_US),
+            // Then it is turned off.
+            SubscriptionStatus::Error => Some(self.now + EVENTS_KEPT_US),
             SubscriptionStatus::Off => None,
         };
         let turned = sqlx::query(
