@@ -2,22 +2,10 @@
 //! it has, and what its messages are signed with.
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
-use crate::archive::{ArchiveError, Vault};
+use crate::archive::{SealError, Vault};
 use crate::id::{ChannelId, TenantId};
 use crate::secret::Secret;
-
-/// Why what is sealed cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum SealError {
-    /// The vault failed.
-    #[error("the vault")]
-    Vault(#[from] ArchiveError),
-    /// What was sealed is not what this version seals.
-    #[error("what was sealed of a channel is damaged")]
-    Damaged,
-}
 
 /// Where a webhook is, and what it is signed with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -41,8 +29,7 @@ impl Sealed {
     /// The vault failed.
     pub async fn seal(&self, vault: &Vault, tenant: &TenantId, channel: &ChannelId) -> Result<Vec<u8>, SealError> {
         let plain = Plain { url: self.url.expose(), secret: self.secret.as_ref().map(Secret::expose) };
-        let plain = Zeroizing::new(serde_json::to_vec(&plain).map_err(|_| SealError::Damaged)?);
-        Ok(vault.seal(tenant, &place(channel), &plain).await?)
+        vault.seal_json(tenant, &place(channel), &plain).await
     }
 
     /// Opens what was sealed for a channel.
@@ -50,8 +37,7 @@ impl Sealed {
     /// # Errors
     /// The vault failed, or it is damaged.
     pub async fn open(vault: &Vault, tenant: &TenantId, channel: &ChannelId, sealed: &[u8]) -> Result<Self, SealError> {
-        let plain = vault.open(tenant, &place(channel), sealed).await?;
-        serde_json::from_slice(&plain).map_err(|_| SealError::Damaged)
+        vault.open_json(tenant, &place(channel), sealed).await
     }
 }
 

@@ -8,6 +8,8 @@
 use std::sync::Arc;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
@@ -17,6 +19,17 @@ use super::{ArchiveError, KeyUse, Keyring, Settings};
 use crate::id::TenantId;
 use crate::store::Store;
 use crate::time::Clock;
+
+/// What may go wrong with sealed values.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// The vault failed.
+    #[error("the vault")]
+    Vault(#[from] ArchiveError),
+    /// What was sealed is not what this version seals.
+    #[error("what was sealed is damaged")]
+    Damaged,
+}
 
 /// Bytes of a key's id.
 const ID: usize = 16;
@@ -85,6 +98,34 @@ impl Vault {
             cipher(&key)?.open_in_place(nonce, label(tenant, place), &mut content).map_err(|_| damaged())?.len();
         content.truncate(length);
         Ok(content)
+    }
+
+    /// Seals a value as JSON; it is overwritten in memory.
+    ///
+    /// # Errors
+    /// As [`Self::seal`], or it has no JSON.
+    pub async fn seal_json(
+        &self,
+        tenant: &TenantId,
+        place: &str,
+        value: &impl Serialize,
+    ) -> Result<Vec<u8>, SealError> {
+        let plain = Zeroizing::new(serde_json::to_vec(value).map_err(|_| SealError::Damaged)?);
+        Ok(self.seal(tenant, place, &plain).await?)
+    }
+
+    /// Opens what was sealed as JSON.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or it is something else.
+    pub async fn open_json<T: DeserializeOwned>(
+        &self,
+        tenant: &TenantId,
+        place: &str,
+        sealed: &[u8],
+    ) -> Result<T, SealError> {
+        let plain = self.open(tenant, place, sealed).await?;
+        serde_json::from_slice(&plain).map_err(|_| SealError::Damaged)
     }
 
     async fn keyring(&self) -> Result<Keyring, ArchiveError> {

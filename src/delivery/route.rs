@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::adapter::{Adapter, Answer, Request, Transport, Unanswered};
 use super::connection::{OauthProvider, PatientBinding};
 use super::keys::Secrets;
-use super::seal::SealError;
 use super::token::{TokenError, TokenKey, Tokens};
+use crate::archive::SealError;
 use crate::store::StoreError;
 use crate::time::Clock;
 

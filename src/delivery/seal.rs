@@ -1,22 +1,9 @@
 //! Secrets of OAuth providers in and out of the vault.
 
-use zeroize::Zeroizing;
-
 use super::keys::Secrets;
-use crate::archive::{ArchiveError, Vault};
+use crate::archive::{SealError, Vault};
 use crate::id::{ConnectionId, TenantId};
 use crate::store::KeptConnection;
-
-/// What may go wrong with sealed secrets.
-#[derive(Debug, thiserror::Error)]
-pub enum SealError {
-    /// The vault failed.
-    #[error("the vault")]
-    Vault(#[from] ArchiveError),
-    /// What was sealed is not what this version seals.
-    #[error("sealed secrets are damaged")]
-    Damaged,
-}
 
 fn place(id: &ConnectionId) -> String {
     format!("oauth-provider/{id}")
@@ -32,8 +19,7 @@ pub async fn seal(
     id: &ConnectionId,
     secrets: &Secrets,
 ) -> Result<Vec<u8>, SealError> {
-    let plain = Zeroizing::new(serde_json::to_vec(secrets).map_err(|_| SealError::Damaged)?);
-    Ok(vault.seal(tenant, &place(id), &plain).await?)
+    vault.seal_json(tenant, &place(id), secrets).await
 }
 
 /// Opens the secrets of a provider.
@@ -42,6 +28,5 @@ pub async fn seal(
 /// The vault failed, or they are damaged.
 pub async fn secrets(vault: &Vault, tenant: &TenantId, kept: &KeptConnection) -> Result<Secrets, SealError> {
     let Some(sealed) = &kept.sealed else { return Ok(Secrets::default()) };
-    let plain = vault.open(tenant, &place(&kept.id), sealed).await?;
-    serde_json::from_slice(&plain).map_err(|_| SealError::Damaged)
+    vault.open_json(tenant, &place(&kept.id), sealed).await
 }
