@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use super::consent::PatientConsent;
 use super::policy::{Action, Place, Policy};
 use super::scope::{Access, Context, ResourceScope, ScopeSet};
@@ -69,7 +71,8 @@ impl User {
 }
 
 /// What a caller showed to be let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum GrantKind {
     /// A developer key.
     Key,

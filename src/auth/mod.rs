@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 use axum::http::HeaderValue;
 use sha2::{Digest, Sha256};
 
-pub use crate::secret::Secret;
 #[cfg(test)]
 pub(crate) use app::fixture as app_fixture;
 pub use app::{
@@ -41,6 +40,7 @@ pub use scope::{Access, Context, Mark, ResourceScope, ScopeSet, UnknownScope};
 pub use standing::Standing;
 pub use token::{AccessToken, Claims, KeyError as SigningKeyError, Keys, rotate};
 
+use crate::secret::Secret;
 use crate::store::{Store, StoreError, TenantFacts};
 use crate::time::{self, Clock};
 use client::Verifier;

@@ -17,7 +17,7 @@ use crate::store::TenantFacts;
 /// Who asked, with what.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Standing {
-    kind: GrantKindWord,
+    kind: GrantKind,
     /// Public id of the key, or of the client.
     id: String,
     /// The token and what a person granted.
@@ -28,22 +28,11 @@ pub struct Standing {
     user: Option<(String, String)>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum GrantKindWord {
-    Key,
-    Token,
-}
-
 impl Standing {
     /// That of a caller.
     pub fn of(grant: &Grant) -> Self {
-        let kind = match grant.kind {
-            GrantKind::Key => GrantKindWord::Key,
-            GrantKind::Token => GrantKindWord::Token,
-        };
         Self {
-            kind,
+            kind: grant.kind,
             id: grant.key_id.clone(),
             token: grant.token.clone().map(|token| (token.id, token.granted)),
             scope: grant.scope.to_string(),
@@ -51,9 +40,7 @@ impl Standing {
             user: grant.user.clone().map(|user| (user.id, user.resource)),
         }
     }
-}
 
-impl Standing {
     /// Whether a caller is who asked, with no less than they had then.
     pub fn is_of(&self, grant: &Grant) -> bool {
         let same = Self { token: self.token.clone(), scope: self.scope.clone(), ..Self::of(grant) };
@@ -76,7 +63,7 @@ impl Auth {
 
     async fn grant_of(&self, tenant: &TenantId, standing: &Standing) -> Result<Option<Grant>, Denied> {
         let now = self.clock.now();
-        if standing.kind == GrantKindWord::Key {
+        if standing.kind == GrantKind::Key {
             let key = self.store.key(&standing.id).await?;
             let Some(key) = key.filter(|key| key.expires.is_none_or(|at| now < at)) else { return Ok(None) };
             let facts = self.store.tenant(tenant).await?.unwrap_or_default();

@@ -12,8 +12,9 @@ use super::page::{escaped, failed, onward, ours, page, sorry, with};
 use super::patients::{self, Choice};
 use super::request::{Form, Place};
 use super::sign_in::{self, refused};
-use crate::auth::{Consent, Pending, Secret, Session};
+use crate::auth::{Consent, Pending, Session};
 use crate::id::ResourceId;
+use crate::secret::Secret;
 
 const LOST: &str = "This request is not this browser's, or it is too old.";
 

@@ -13,8 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::OauthState;
 use super::error::Error;
-use crate::auth::{Bearer, Secret};
+use crate::auth::Bearer;
 use crate::id::TenantId;
+use crate::secret::Secret;
 use crate::store::ClientRecord;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

@@ -9,8 +9,9 @@ use super::cookie;
 use super::error::Error;
 use super::page::{escaped, failed, onward, ours, page, sorry, with};
 use super::request::{Form, Place};
-use crate::auth::{Answered, AppRequest, NotSignedIn, Pending, Secret, SignIn};
+use crate::auth::{Answered, AppRequest, NotSignedIn, Pending, SignIn};
 use crate::id::TenantId;
+use crate::secret::Secret;
 use crate::store::PersonRecord;
 
 const LOST: &str = "This sign-in is not this browser's, or it is too old.";

@@ -62,7 +62,7 @@ fn body(tokens: Tokens, base: &str) -> Value {
         "scope": access.scope, "need_patient_banner": need_patient_banner,
         "smart_style_url": format!("{base}/oauth2/style.json"),
     });
-    let secret = |secret: Option<crate::auth::Secret>| secret.map(|secret| secret.expose().to_owned());
+    let secret = |secret: Option<crate::secret::Secret>| secret.map(|secret| secret.expose().to_owned());
     for (name, value) in [
         ("refresh_token", secret(refresh)),
         ("id_token", secret(identity)),

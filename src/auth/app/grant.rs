@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{AppError, AppRequest, CODE_S, OFFLINE_S, Session};
 use crate::auth::scope::Context;
 use crate::auth::token::APP_LIFETIME_S;
-use crate::auth::{Auth, Mark, ScopeSet, Secret, hash, new_id, random_token};
+use crate::auth::{Auth, Mark, ScopeSet, hash, new_id, random_token};
 use crate::id::ResourceId;
+use crate::secret::Secret;
 use crate::store::GrantRecord;
 use crate::time::{Instant, MICROS};
 

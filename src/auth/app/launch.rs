@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AppError, LAUNCH_S};
-use crate::auth::{Auth, Secret, hash, random_token};
+use crate::auth::{Auth, hash, random_token};
 use crate::id::{ResourceId, TenantId};
+use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::time::MICROS;
 

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AppError, Asked, LaunchContext, REQUEST_S};
-use crate::auth::{Auth, Mark, ScopeSet, Secret, hash, random_token};
+use crate::auth::{Auth, Mark, ScopeSet, hash, random_token};
 use crate::id::TenantId;
+use crate::secret::Secret;
 use crate::store::{ClientRecord, RequestRecord};
 use crate::time::MICROS;
 

@@ -4,8 +4,9 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant as Moment};
 
 use super::{AppError, SESSION_S};
-use crate::auth::{Action, Auth, Grant, GrantKind, Place, ScopeSet, Secret, User, hash, random_token};
+use crate::auth::{Action, Auth, Grant, GrantKind, Place, ScopeSet, User, hash, random_token};
 use crate::id::TenantId;
+use crate::secret::Secret;
 use crate::store::{PersonRecord, TenantFacts};
 use crate::time::{Instant, MICROS};
 

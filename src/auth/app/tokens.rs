@@ -8,8 +8,9 @@ use super::AppError;
 use super::grant::{Bound, Granted};
 use crate::auth::issue::Issued;
 use crate::auth::token::{APP_LIFETIME_S, Claims, IdClaims, PersonClaims};
-use crate::auth::{Auth, Mark, ScopeSet, Secret, hash, new_id, random_token};
+use crate::auth::{Auth, Mark, ScopeSet, hash, new_id, random_token};
 use crate::id::ResourceId;
+use crate::secret::Secret;
 use crate::store::{ClientRecord, GrantRecord, Redeemed, StoreError, TicketKind};
 use crate::time::MICROS;
 
