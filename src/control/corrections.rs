@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::body::{Time, check_text, failed, invalid, missing, read};
 use super::dead_letters::dead;
-use super::{ControlState, authorize};
+use super::{ControlState, authorize, reads_everything};
 use crate::conformant::outcome;
 use crate::delivery::Uncorrected;
 use crate::delivery::route::NoRoute;
@@ -82,10 +82,7 @@ pub(super) async fn correct_dead_letter(
     body: Bytes,
 ) -> Result<Json<Corrected>, Problem> {
     let grant = authorize(&state, &headers).await?;
-    if !grant.may_read_everything() {
-        let detail = "what is corrected tells of patients: the key needs the scope system/*.r as well";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
-    }
+    reads_everything(&grant, "what is corrected tells of patients: the key needs the scope system/*.r as well")?;
     let CorrectionRequest { resource, patch, reason } = read(&body)?;
     check_text("reason", &reason, 1000)?;
     let operation = dead(&state, &grant.tenant, &operation).await?;

@@ -167,6 +167,11 @@ fn hands_on(grant: &Bearer, scope: &str) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", told))
 }
 
+/// Refuses a caller who may not read all resources; `why` that is needed.
+fn reads_everything(grant: &Bearer, why: &str) -> Result<(), Problem> {
+    if grant.may_read_everything() { Ok(()) } else { Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", why)) }
+}
+
 /// The store failed: the cause goes to the log, not to the caller.
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
     tracing::error!(error, "control plane request failed");

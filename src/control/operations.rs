@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::body::{List, PageQuery, Time, failed, invalid, missing, query};
-use super::{ControlState, authorize};
+use super::{ControlState, authorize, reads_everything};
 use crate::auth::Bearer;
 use crate::delivery::EXCHANGE;
 use crate::id::{ConnectionId, EpisodeId, ExportName, TenantId};
@@ -155,10 +155,7 @@ pub(super) async fn read_exchanges(
     headers: HeaderMap,
 ) -> Result<Json<Vec<ExchangeAnswer>>, Problem> {
     let grant: Arc<Bearer> = authorize(&state, &headers).await?;
-    if !grant.may_read_everything() {
-        let detail = "requests and answers tell of patients: the key needs the scope system/*.r as well";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
-    }
+    reads_everything(&grant, "requests and answers tell of patients: the key needs the scope system/*.r as well")?;
     let operation = find(&state, &grant.tenant, &operation).await?;
     let mut answers = Vec::new();
     for exchange in state.store.exchanges(operation.number).await.map_err(|e| failed(&e))? {

@@ -144,7 +144,7 @@ async fn a_body_is_an_object() {
 }
 
 /// Asks as the bearer of a key, with a body where there is one.
-async fn ask(router: &Router, key: &crate::auth::Secret, method: Method, path: &str, body: Value) -> (u16, Value) {
+async fn ask(router: &Router, key: &crate::secret::Secret, method: Method, path: &str, body: Value) -> (u16, Value) {
     let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
     let request = request.header("authorization", format!("Bearer {}", key.expose()));
     let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };

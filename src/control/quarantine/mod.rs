@@ -16,7 +16,7 @@ use redrive::take_up;
 use shown::{ContentAnswer, HeldAnswer, answer};
 
 use super::body::{List, Moment, PageQuery, check_text, id, missing, query, read};
-use super::{ControlState, authorize, unavailable};
+use super::{ControlState, authorize, reads_everything, unavailable};
 use crate::auth::Bearer;
 use crate::id::HeldId;
 use crate::pipeline::to_the_end;
@@ -111,10 +111,10 @@ pub(super) async fn read_quarantine_content(
 ) -> Result<Json<ContentAnswer>, Problem> {
     let grant = authorize(&state, &headers).await?;
     let held = find(&state, &grant, &held).await?;
-    if !grant.may_read_everything() {
-        let detail = "the content may be about patients: a scope to read all resources is needed, such as system/*.r";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
-    }
+    reads_everything(
+        &grant,
+        "the content may be about patients: a scope to read all resources is needed, such as system/*.r",
+    )?;
     let kept = state.store.kept(&grant.tenant, &held.id).await.map_err(|e| unavailable(&e))?;
     let kept = kept.ok_or_else(|| missing("thing in quarantine"))?;
     // What is no JSON is shown as the text it is.
