@@ -83,7 +83,7 @@ fn whatever_one_tenant_does_the_other_sees_and_loses_nothing() {
     }
     let answered = std::cell::Cell::new(0_usize);
     let config = Config { cases: 24, failure_persistence: None, max_shrink_iters: 64, ..Config::default() };
-    let cases = (any::<bool>(), prop::collection::vec(step(), 1..60));
+    let cases = (any::<bool>(), prop::collection::vec(step(), 40..80));
     let run = |(is_first, steps): (bool, Vec<Step>)| {
         let ((own, key), (other, other_key)) = if is_first { (names[0], names[1]) } else { (names[1], names[0]) };
         let before = runtime.block_on(all(router, other_key));
