@@ -2,6 +2,7 @@
 //! Gaussians, and a pulse wave that follows it. For demonstrations, load and tests; never for anything clinical.
 
 use std::f64::consts::TAU;
+use std::ops::Range;
 
 /// P, Q, R, S, T: place in the beat (share of it, R at 0), width in seconds, height in mV.
 const WAVES: [(f64, f64, f64); 5] =
@@ -15,20 +16,36 @@ const PULSE_DELAY_S: f64 = 0.25;
 pub struct Heart {
     /// R peak times in seconds from the start, ascending.
     beats: Vec<f64>,
+    /// When its atria fibrillate, in seconds from the start.
+    fibrillation: Range<f64>,
 }
 
 impl Heart {
     /// A heart that beats `rate` times a minute, around which breathing (15 /min) swings by 3 % and blood pressure
     /// control (Mayer waves, 6 /min) by 2.5 %, for `seconds`.
     pub fn new(rate_per_min: impl Fn(f64) -> f64, seconds: f64) -> Self {
+        Self::fibrillating(rate_per_min, 0.0..0.0, seconds)
+    }
+
+    /// A heart whose atria fibrillate for a while: each interval is between half and one and a half of what it would be, without
+    /// any order (but the same each time), and there is no P wave.
+    pub fn fibrillating(rate_per_min: impl Fn(f64) -> f64, fibrillation: Range<f64>, seconds: f64) -> Self {
         let mut beats = Vec::new();
-        let mut at = 0.4;
+        let (mut at, mut disorder) = (0.4, 0x9E37_79B9_7F4A_7C15_u64);
         while at < seconds + 2.0 {
             beats.push(at);
-            let swing = 1.0 + 0.03 * (TAU * 0.25 * at).sin() + 0.025 * (TAU * 0.1 * at).sin();
+            // Marsaglia's xorshift, doi:10.18637/jss.v008.i14.
+            disorder ^= disorder << 13;
+            disorder ^= disorder >> 7;
+            disorder ^= disorder << 17;
+            let swing = if fibrillation.contains(&at) {
+                0.5 + (disorder >> 11) as f64 / (1_u64 << 53) as f64
+            } else {
+                1.0 + 0.03 * (TAU * 0.25 * at).sin() + 0.025 * (TAU * 0.1 * at).sin()
+            };
             at += 60.0 / rate_per_min(at) * swing;
         }
-        Self { beats }
+        Self { beats, fibrillation }
     }
 
     /// R peak times in seconds from the start.
@@ -44,7 +61,9 @@ impl Heart {
                     let distance = (at - beat - place * length.min(1.0)) / width;
                     height * (-0.5 * distance * distance).exp()
                 };
-                WAVES.into_iter().map(wave).sum::<f64>()
+                // The first is the P wave.
+                let first = usize::from(self.fibrillation.contains(&beat));
+                WAVES.into_iter().skip(first).map(wave).sum::<f64>()
             })
             .sum()
     }

@@ -11,7 +11,7 @@ use super::lane::{Lane, PacketSeen, Window};
 use super::native::{self, Verdict, WindowView};
 use super::recorder::Recorder;
 use super::stage::Stage;
-use super::watch::Watch;
+use super::watch::{Said, Watch};
 use crate::id::SignalCode;
 use crate::registry::{Algorithm, DeviceModel, Registry};
 use crate::session::Timeline;
@@ -65,6 +65,8 @@ pub struct Chain {
     watches: Vec<Watch>,
     /// What closed windows gave that later, longer windows are computed from.
     given: VecDeque<Source>,
+    /// Before this nothing will be said any more.
+    settled: Instant,
 }
 
 impl Chain {
@@ -90,10 +92,21 @@ impl Chain {
         }
         recorded.sort_unstable();
         recorded.dedup();
-        let recorders = recorded.into_iter().map(|s| Recorder::new(s, rate_hz, dimensions)).collect();
+        let is_evidence = registry.alerts.values().any(|rule| rule.evidence.as_ref() == Some(signal));
+        let piece_s =
+            |seconds| form.filter(|form| is_evidence && form.chunk_s == seconds).map_or(0, |form| form.strip_s);
+        let recorder = |seconds| Recorder::new(seconds, piece_s(seconds), rate_hz, dimensions);
+        let recorders = recorded.into_iter().map(recorder).collect();
         let timeline = Timeline::new(start, rate_hz);
         let input = Input::Waveform { timeline, dimensions, recorders, stages, unweighed: 0 };
-        Self { signal: signal.clone(), input, lanes: lanes(seconds), watches, given: VecDeque::new() }
+        Self {
+            signal: signal.clone(),
+            input,
+            lanes: lanes(seconds),
+            watches,
+            given: VecDeque::new(),
+            settled: Instant::MIN,
+        }
     }
 
     /// A chain for intervals the device measures itself.
@@ -103,14 +116,28 @@ impl Chain {
         seconds.push(60);
         let input = Input::Intervals { beats: VecDeque::new(), until: start };
         let watches = Watch::on(registry, signal);
-        Self { signal: signal.clone(), input, lanes: lanes(seconds), watches, given: VecDeque::new() }
+        Self {
+            signal: signal.clone(),
+            input,
+            lanes: lanes(seconds),
+            watches,
+            given: VecDeque::new(),
+            settled: Instant::MIN,
+        }
     }
 
     /// A chain for single values; none when no algorithm reads them.
     pub fn scalars(registry: &Registry, signal: &SignalCode, start: Instant) -> Option<Self> {
         let watches = Watch::on(registry, signal);
         let input = Input::Scalars { until: start };
-        let chain = Self { signal: signal.clone(), input, lanes: Vec::new(), watches, given: VecDeque::new() };
+        let chain = Self {
+            signal: signal.clone(),
+            input,
+            lanes: Vec::new(),
+            watches,
+            given: VecDeque::new(),
+            settled: Instant::MIN,
+        };
         (!chain.watches.is_empty()).then_some(chain)
     }
 
@@ -133,6 +160,8 @@ impl Chain {
         let Input::Waveform { timeline, dimensions, recorders, stages, unweighed } = &mut self.input else {
             return Vec::new();
         };
+        // Only now: until it is asked for what comes next, what was said last may still have to be shown.
+        recorders.iter_mut().for_each(|recorder| recorder.forget(self.settled));
         let dimensions = *dimensions;
         let placement = timeline.place(stamp, values.len() / dimensions);
         if placement.missing > 0 {
@@ -204,6 +233,24 @@ impl Chain {
         self.close_until(rows, at)
     }
 
+    /// Whether one of its followers speaks of a signal moment by moment.
+    pub fn speaks_of(&self, signal: &SignalCode) -> bool {
+        self.watches.iter().any(|watch| watch.heard.as_ref() == Some(signal))
+    }
+
+    /// What its followers said since this was last asked for.
+    pub fn take_said(&mut self) -> Vec<Said> {
+        self.watches.iter_mut().flat_map(Watch::take_said).collect()
+    }
+
+    /// The waveform itself during an interval, as far as it is remembered: the open windows, and before them back to the last
+    /// whole strip before what followers have not spoken of yet.
+    pub fn piece(&self, registry: &Registry, interval: Interval) -> Option<SampleBlock> {
+        let Input::Waveform { recorders, .. } = &self.input else { return None };
+        let form = registry.signal(&self.signal)?.sampled_data.as_ref()?;
+        recorders.iter().find(|recorder| recorder.seconds == form.chunk_s)?.piece(interval, &self.signal)
+    }
+
     /// The stream has ended: closes every window with what it has.
     pub fn finish(&mut self, rows: Rows<'_>) -> Vec<Closed> {
         if let Input::Waveform { timeline, stages, unweighed, .. } = &mut self.input {
@@ -229,8 +276,10 @@ impl Chain {
             closed.extend(given(&window, measured));
         }
         // Watches come after: what they say is derived from what the windows above gave.
+        let mut settled = horizon;
         for number in 0..self.watches.len() {
             let until = self.watches[number].settle(horizon);
+            settled = settled.min(until);
             while self.watches[number].lane.oldest_end().is_some_and(|end| end <= until) {
                 let Some(window) = self.watches[number].lane.close() else { break };
                 let measured = self.judge(rows, number, &window);
@@ -238,6 +287,7 @@ impl Chain {
             }
             self.watches[number].forget();
         }
+        self.settled = settled;
         self.forget();
         closed
     }

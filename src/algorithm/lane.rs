@@ -83,6 +83,11 @@ impl Lane {
         self.open.front().map(|w| w.interval.start)
     }
 
+    /// The packets of the open window that holds `at`.
+    pub(super) fn packets_at(&self, at: Instant) -> Option<&PacketRange> {
+        self.open.iter().find(|window| window.interval.contains(at)).map(|window| &window.packets)
+    }
+
     /// Takes the oldest window out.
     pub(super) fn close(&mut self) -> Option<Window> {
         self.open.pop_front()

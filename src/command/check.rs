@@ -24,9 +24,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let registry = Registry::load(args.registry.as_deref())?;
     let mut problems = crate::app::problems(&registry);
     println!(
-        "registry: {} signals, {} algorithms, {} device models",
+        "registry: {} signals, {} algorithms, {} alert rules, {} device models",
         registry.signals.len(),
         registry.algorithms.len(),
+        registry.alerts.len(),
         registry.devices.len()
     );
     if let Err(error) = crate::rest::check() {

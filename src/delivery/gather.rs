@@ -21,6 +21,9 @@ use crate::time::{Instant, MICROS};
 /// Resources on a page.
 const PAGE: usize = 200;
 
+/// What a Provenance is about that is sent by itself.
+const TARGETS: [&str; 3] = ["Observation", "DocumentReference", "Flag"];
+
 /// What is stored may become visible so much later than its time says.
 const LATE_US: i64 = 60 * MICROS;
 
@@ -45,7 +48,7 @@ pub async fn contents(store: &Store, due: &ReadyExport, place: &Place, now: Inst
         let mut of_page = Vec::new();
         for stored in &page.matches {
             let refers = references(&value(&stored.json())?);
-            let targets = refers.iter().filter(|(kind, _)| kind == "Observation" || kind == "DocumentReference");
+            let targets = refers.iter().filter(|(kind, _)| TARGETS.contains(&kind.as_str()));
             named.extend(targets.cloned());
             of_page.push((("Provenance".to_owned(), stored.id.clone()), refers));
         }

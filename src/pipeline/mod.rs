@@ -11,6 +11,7 @@
 //! Where several processes share a database each works on the streams it holds ([`holding`]); where there is one, it holds
 //! all of them from the start.
 
+mod alarms;
 mod claim;
 mod committer;
 mod holding;

@@ -129,7 +129,7 @@ impl Rederivation {
             |block: &_, paper, lead: Option<&str>, quality| draw_strip(&self.registry, block, paper, lead, quality);
         // The rows were checked when they were read.
         let Prompt { values: mut resources, contested } =
-            projection::prompt(batch, &self.registry, &organization).unwrap_or_default();
+            projection::prompt(batch, &self.registry, &organization, &draw).unwrap_or_default();
         let (claims, others) = claims(&self.store, &batch.origin, contested);
         resources.extend(others);
         resources.extend(projection::series(batch, &self.registry, &organization, &draw).unwrap_or_default());

@@ -63,6 +63,7 @@ fn projected(
             window: composed.measured.interval,
             packets: first.packets.clone(),
             measured: vec![composed.measured],
+            alerts: Vec::new(),
             added_us: 0,
             sources,
         };

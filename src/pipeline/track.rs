@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::algorithm::{Chain, Closed, PacketSeen, Rows};
+use super::alarms::Alarms;
+use crate::algorithm::{Chain, Closed, PacketSeen, Rows, Said};
 use crate::device::{self, Frame, Reading};
 use crate::id::{EpisodeId, ResourceId, SignalCode};
 use crate::packet::{PacketError, RawPacket};
-use crate::projection::{Batch, ClockNote, Origin, encounter_id};
+use crate::projection::{Batch, ClockNote, Origin, encounter_id, flag_reference};
 use crate::registry::{DeviceModel, Registry};
 use crate::session::association::{Wearer, span_at};
 use crate::session::clock;
-use crate::signal::{Measured, PacketRange, Quality, Value};
+use crate::signal::{Alert, Measured, PacketRange, Quality, Value};
 use crate::store::{Associations, StreamKey};
 use crate::time::{DeviceTime, Instant, Interval};
 
@@ -38,13 +39,13 @@ pub struct Stated {
 }
 
 /// The form of a state. A state of another form is of no use: what it holds is computed again.
-const FORM: u32 = 1002;
+const FORM: u32 = 1003;
 
 /// What a checkpoint keeps: everything results depend on that the journal before it decided.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct State {
     form: u32,
-    /// Algorithm ids and versions the state belongs to.
+    /// Ids and versions of the algorithms and rules the state belongs to.
     algorithms: Vec<(String, String)>,
     /// Whose the packet before was; `None`: nobody's.
     wearer: Option<Wearer>,
@@ -59,6 +60,7 @@ struct State {
     stated: Option<Instant>,
     lead: Option<String>,
     chains: BTreeMap<SignalCode, Chain>,
+    alarms: Alarms,
 }
 
 impl Track {
@@ -101,6 +103,12 @@ impl Track {
         self.state.newest
     }
 
+    /// References of the Flags that are raised, or will be if what holds now goes on.
+    pub fn flags(&self) -> Vec<String> {
+        let Some(origin) = self.origin() else { return Vec::new() };
+        self.state.alarms.onsets().map(|(rule, onset)| flag_reference(&origin, rule, onset)).collect()
+    }
+
     /// Whether the stretch of time the latest packet lies in is over, or nobody's, by what is known of the device's
     /// associations: no packet need come for what is open to be complete.
     pub fn is_over(&self) -> bool {
@@ -138,7 +146,9 @@ impl Track {
         }
         self.remember(packet, clock);
         for reading in frame.readings {
-            batches.extend(self.read(registry, reading, seen));
+            let given = self.read(registry, reading, seen);
+            let alerts = self.listen(registry, &given);
+            batches.extend(given.into_iter().chain(alerts));
         }
         if packet.end_of_stream {
             batches.extend(self.finish(registry));
@@ -256,9 +266,29 @@ impl Track {
     /// The stream, or its episode, has ended.
     fn finish(&mut self, registry: &Registry) -> Vec<Batch> {
         let rows = Rows { registry, model: self.model(registry) };
-        let closed: Vec<Closed> =
-            std::mem::take(&mut self.state.chains).into_values().flat_map(|mut c| c.finish(rows)).collect();
-        self.batches(closed)
+        let closed: Vec<Closed> = self.state.chains.values_mut().flat_map(|c| c.finish(rows)).collect();
+        let batches = self.batches(closed);
+        let alerts = self.listen(registry, &batches);
+        let over = self.state.alarms.finish(registry);
+        let over = self.alerts(over);
+        self.state.chains.clear();
+        batches.into_iter().chain(alerts).chain(over).collect()
+    }
+
+    /// Lets the rules hear what was said and measured; gives what calls for attention now, or no longer does.
+    fn listen(&mut self, registry: &Registry, given: &[Batch]) -> Vec<Batch> {
+        let State { alarms, chains, .. } = &mut self.state;
+        let said: Vec<Said> = chains.values_mut().flat_map(Chain::take_said).collect();
+        if said.is_empty() && given.is_empty() {
+            return Vec::new();
+        }
+        let alerts = alarms.hear(registry, chains, &said, given);
+        self.alerts(alerts)
+    }
+
+    fn alerts(&self, alerts: Vec<Alert>) -> Vec<Batch> {
+        let Some(origin) = self.origin() else { return Vec::new() };
+        alerts.into_iter().filter_map(|alert| Batch::of_alert(origin.clone(), alert)).collect()
     }
 
     /// What the device measured itself at one moment.
@@ -283,7 +313,15 @@ impl Track {
         let packets = PacketRange::of(seen.sequence, &seen.sha256);
         let origin = self.origin()?;
         let added_us = self.state.added_us;
-        Some(Batch { origin, window: interval, packets, measured: vec![measured], added_us, sources: Vec::new() })
+        Some(Batch {
+            origin,
+            window: interval,
+            packets,
+            measured: vec![measured],
+            alerts: Vec::new(),
+            added_us,
+            sources: Vec::new(),
+        })
     }
 
     fn batches(&self, closed: Vec<Closed>) -> Vec<Batch> {
@@ -293,6 +331,7 @@ impl Track {
             window: closed.window,
             packets: closed.packets,
             measured: closed.measured,
+            alerts: Vec::new(),
             added_us: 0,
             sources: Vec::new(),
         };
@@ -308,7 +347,8 @@ fn note(clock: &clock::Reading) -> Option<ClockNote> {
 }
 
 fn algorithms(registry: &Registry) -> Vec<(String, String)> {
-    registry.algorithms.values().map(|row| (row.id.clone(), row.version.clone())).collect()
+    let rules = registry.alerts.values().map(|rule| (rule.id.clone(), rule.version.clone()));
+    registry.algorithms.values().map(|row| (row.id.clone(), row.version.clone())).chain(rules).collect()
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::registry::{ClockKind, Registry};
 use crate::resource::Resource;
 use crate::session::clock::{Clock, Discipline, Segment};
 use crate::session::{Arrival, Sequencer};
-use crate::store::{Checkpoint, Commit, Entry, KnownClock, Lease, NewEntry, StoreError, StreamId};
+use crate::store::{Checkpoint, Commit, Entry, KnownClock, Lease, NewEntry, Raised, StoreError, StreamId};
 use crate::time::Instant;
 
 /// Work waiting for a worker before the tail waits.
@@ -45,8 +45,33 @@ struct Live {
     position: i64,
     /// What it last said about its device: that comes with every window and hardly ever changes.
     stated: Vec<u8>,
+    /// What it raised when it went through the packets ahead of it before.
+    doubtful: Vec<Raised>,
     /// Whether it gave series, which are stored later: its states wait their turn behind them.
     gave_series: bool,
+}
+
+impl Live {
+    /// What had been raised before packet `sequence` and is not now; none of it is in doubt any longer.
+    fn withdrawn(&mut self, raised: &[Raised], sequence: u64) -> Vec<Raised> {
+        if self.doubtful.is_empty() {
+            return Vec::new();
+        }
+        self.doubtful.retain(|before| raised.iter().all(|now| now.flag != before.flag));
+        // What holds may still be raised, if later than it was.
+        let flags = self.track.flags();
+        self.doubtful.extract_if(.., |before| before.sequence <= sequence && !flags.contains(&before.flag)).collect()
+    }
+}
+
+/// What a batch raises, with the stream before packet `sequence`.
+fn raised(batch: &Batch, sequence: u64) -> impl Iterator<Item = Raised> {
+    let begun = batch.alerts.iter().filter(|alert| alert.over.is_none());
+    begun.map(move |alert| Raised {
+        flag: projection::flag_reference(&batch.origin, &alert.rule.id, alert.onset),
+        sequence,
+        shown: projection::shown_by(&batch.origin, alert),
+    })
 }
 
 /// What a worker turns to.
@@ -310,8 +335,10 @@ impl Worker {
         let track = Track::resume(&self.parts.registry, &key, associations, state);
         let sequencer = Sequencer::new(checkpoint.as_ref().map(|c| c.sequence));
         let (stated, gave_series) = (Vec::new(), false);
-        self.live.insert(stream, Live { lease, track, sequencer, clock, position: until, stated, gave_series });
         let first = checkpoint.map_or(0, |c| c.sequence);
+        let doubtful = runtime.block_on(store.raised_after(stream, first))?;
+        let live = Live { lease, track, sequencer, clock, position: until, stated, doubtful, gave_series };
+        self.live.insert(stream, live);
         let mut from = first;
         loop {
             let page = runtime.block_on(store.read_stream(stream, from, until, PAGE))?;
@@ -376,7 +403,7 @@ impl Worker {
         }
         match self.process(stream, entry) {
             Ok(batches) => {
-                if let Some(event) = batches.last().map(|batch| batch.window.end) {
+                if let Some(event) = batches.iter().map(|batch| batch.window.end).max() {
                     self.give(stream, event, batches, packets);
                 }
             }
@@ -432,6 +459,7 @@ impl Worker {
         if let Some(said) = &statement {
             live.stated.clone_from(&said.body);
         }
+        let raised: Vec<Raised> = batches.iter().flat_map(|batch| raised(batch, sequence)).collect();
         let segment = live.clock.segment(sequence.saturating_sub(1)).filter(|s| s.corrects).cloned();
         let (waits, clock) = (live.gave_series, known(&live.clock));
         let mut soon = Box::new(Commit {
@@ -439,6 +467,8 @@ impl Worker {
             drafts: Vec::new(),
             contributions: batches.iter().flat_map(|batch| together::contributions(&registry, batch)).collect(),
             claims: Vec::new(),
+            withdrawn: live.withdrawn(&raised, sequence),
+            raised,
             packets: span(&batches),
             episodes: batches.iter().filter_map(|batch| batch.origin.episode.clone()).collect(),
             statement,
@@ -473,7 +503,9 @@ impl Worker {
     /// Adds what of a batch is stored at once, with who answers for it.
     fn project_prompt(&mut self, batch: &Batch, commit: &mut Commit) {
         let organization = Organization::of(&batch.origin.tenant, &self.parts.organization);
-        match projection::prompt(batch, &self.parts.registry, &organization) {
+        let registry = Arc::clone(&self.parts.registry);
+        let draw = |block: &_, paper, lead: Option<&str>, quality| draw_strip(&registry, block, paper, lead, quality);
+        match projection::prompt(batch, &registry, &organization, &draw) {
             Ok(Prompt { values, contested }) => {
                 let (claims, others) = claims(&self.parts.store, &batch.origin, contested);
                 let all = std::iter::once(organization.resource()).chain(values).chain(others);

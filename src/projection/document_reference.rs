@@ -10,15 +10,15 @@ use super::code::signal_codings;
 use super::identifier::{self, Identity};
 use super::narrative::narrative;
 use super::observation::source_reference;
-use super::{Context, ProjectionError, start};
+use super::{Context, ProjectionError, alert, start};
 use crate::fhir::datatype::{LOINC, coding, concept, period, reference};
 use crate::fhir::make::{element, integer, list, object, one, text};
 use crate::fhir::{Element, Value};
 use crate::id::ResourceId;
 use crate::registry::{Category, Registry, SampledData, Signal, StripPaper};
 use crate::resource::Resource;
-use crate::signal::{self, AlgorithmRef, Measured, SampleBlock, Source};
-use crate::time::Interval;
+use crate::signal::{self, Alert, AlgorithmRef, Measured, Quality, SampleBlock, Source};
+use crate::time::{Instant, Interval};
 
 const NULL_FLAVOR: &str = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor";
 
@@ -55,9 +55,57 @@ impl Strip<'_> {
 
     /// Binary and DocumentReference; none when it cannot be drawn.
     pub(crate) fn draw(&self, context: &Context<'_>) -> Option<[Resource; 2]> {
+        let picture = Picture {
+            identities: ["Binary", "DocumentReference"].map(|kind| identity(context, self.measured, kind)),
+            row: self.row,
+            form: self.form,
+            paper: self.paper,
+            piece: &self.piece,
+            quality: self.measured.quality,
+            date: self.measured.interval.end,
+            related: related(context, self.measured),
+        };
+        picture.draw(context)
+    }
+}
+
+/// What alerts show: the waveform when one was raised.
+pub(super) fn evidence(context: &Context<'_>, of: &Alert, block: &SampleBlock) -> Option<[Resource; 2]> {
+    let row = context.row(&block.signal).ok()?;
+    let form = row.sampled_data.as_ref()?;
+    let picture = Picture {
+        identities: ["Binary", "DocumentReference"].map(|kind| alert::identity(context, of, kind)),
+        row,
+        form,
+        paper: form.strip?,
+        piece: block,
+        quality: of.quality,
+        date: of.raised,
+        related: Vec::new(),
+    };
+    picture.draw(context)
+}
+
+/// A picture of a waveform with what is said of it.
+struct Picture<'a> {
+    /// Those of the Binary and of the DocumentReference.
+    identities: [Identity; 2],
+    row: &'a Signal,
+    form: &'a SampledData,
+    paper: StripPaper,
+    piece: &'a SampleBlock,
+    quality: Quality,
+    /// When it was known.
+    date: Instant,
+    /// The Observations it belongs to.
+    related: Vec<Element>,
+}
+
+impl Picture<'_> {
+    fn draw(&self, context: &Context<'_>) -> Option<[Resource; 2]> {
         let lead = context.batch.origin.lead.as_deref();
-        let png = (context.draw)(&self.piece, self.paper, lead, self.measured.quality)?;
-        let binary = binary(context, self.measured, &png);
+        let png = (context.draw)(self.piece, self.paper, lead, self.quality)?;
+        let binary = binary(context, &self.identities[0].id, &png);
         let document = document(context, self, &png, &binary);
         Some([binary, document])
     }
@@ -94,22 +142,20 @@ fn clearest_piece(block: &SampleBlock, seconds: u32) -> Option<SampleBlock> {
     Some(SampleBlock { start: block.time_of(index * length), values: values.to_vec(), ..block.clone() })
 }
 
-fn binary(context: &Context<'_>, measured: &Measured, png: &[u8]) -> Resource {
+fn binary(context: &Context<'_>, id: &ResourceId, png: &[u8]) -> Resource {
     let origin = &context.batch.origin;
-    let id = identity(context, measured, "Binary").id;
-    let mut body = start("Binary", &id, None);
+    let mut body = start("Binary", id, None);
     body.extend(element([
         ("contentType", text("image/png")),
         ("securityContext", Some(Value::Element(reference(&format!("Patient/{}", origin.patient))))),
         ("data", text(STANDARD.encode(png))),
     ]));
-    Resource { kind: "Binary".to_owned(), id, element: body }
+    Resource { kind: "Binary".to_owned(), id: id.clone(), element: body }
 }
 
-fn document(context: &Context<'_>, strip: &Strip<'_>, png: &[u8], binary: &Resource) -> Resource {
-    let Strip { measured, row, form, piece, .. } = strip;
+fn document(context: &Context<'_>, picture: &Picture<'_>, png: &[u8], binary: &Resource) -> Resource {
+    let Picture { identities: [_, identity], row, form, piece, .. } = picture;
     let origin = &context.batch.origin;
-    let identity = identity(context, measured, "DocumentReference");
     let (from, to) = (piece.start.to_fhir(), piece.end().to_fhir());
     let lead = origin.lead.as_deref().map(|l| format!(", lead {l}")).unwrap_or_default();
     let title = format!("{} strip{lead}, {from}", row.display);
@@ -129,7 +175,7 @@ fn document(context: &Context<'_>, strip: &Strip<'_>, png: &[u8], binary: &Resou
         ("type", document_type(row, form)),
         ("category", one(concept(signal_codings(row)))),
         ("subject", Some(Value::Element(reference(&format!("Patient/{}", origin.patient))))),
-        ("date", text(measured.interval.end.to_fhir())),
+        ("date", text(picture.date.to_fhir())),
         ("author", one(reference(&context.device_reference(None)))),
         ("custodian", Some(Value::Element(reference(&context.organization_reference())))),
         ("content", one(element([("attachment", attachment)]))),
@@ -138,11 +184,11 @@ fn document(context: &Context<'_>, strip: &Strip<'_>, png: &[u8], binary: &Resou
             object([
                 ("encounter", list(context.encounter_reference().into_iter().collect())),
                 ("period", period(&from, &to)),
-                ("related", list(related(context, measured))),
+                ("related", list(picture.related.clone())),
             ]),
         ),
     ]));
-    Resource { kind: "DocumentReference".to_owned(), id: identity.id, element: body }
+    Resource { kind: "DocumentReference".to_owned(), id: identity.id.clone(), element: body }
 }
 
 /// LOINC where the row has a document type. US Core's value set knows no other waveform: unknown there, named by our code.
@@ -178,7 +224,6 @@ fn related(context: &Context<'_>, waveform: &Measured) -> Vec<Element> {
 mod tests {
     use super::*;
     use crate::id::SignalCode;
-    use crate::time::Instant;
 
     fn block(values: Vec<f32>) -> SampleBlock {
         SampleBlock { signal: SignalCode::new("ecg").unwrap(), start: Instant(0), rate_hz: 1.0, dimensions: 1, values }

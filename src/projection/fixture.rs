@@ -7,7 +7,10 @@ use crate::id::{
 use crate::program::{BusinessIdentifier, EncounterClass, Ended, EndedBy, Episode, ExternalEncounter, Pinned};
 use crate::registry::{Kind, Plausible, Registry, Signal, StripPaper};
 use crate::resource::Resource;
-use crate::signal::{AbsentReason, AlgorithmRef, Beat, Measured, PacketRange, Quality, SampleBlock, Source, Value};
+use crate::signal::{
+    AbsentReason, Alert, AlgorithmRef, Beat, Evidence, EvidenceOf, Measured, PacketRange, Quality, SampleBlock, Source,
+    Value,
+};
 use crate::time::{Instant, Interval, MICROS};
 
 /// A PNG of one pixel.
@@ -61,7 +64,7 @@ pub(super) fn measured(signal: &str, interval: Interval, value: Value) -> Measur
 
 pub(super) fn batch(stream: &str, window: Interval, measured: Vec<Measured>) -> Batch {
     let packets = PacketRange { first: 17, last: 76, count: 60, chain: [7; 32] };
-    Batch { origin: origin(stream), window, packets, measured, added_us: 0, sources: Vec::new() }
+    Batch { origin: origin(stream), window, packets, measured, alerts: Vec::new(), added_us: 0, sources: Vec::new() }
 }
 
 fn point(interval: Interval) -> Interval {
@@ -238,8 +241,32 @@ pub(super) fn in_episode(registry: &Registry) -> Batch {
 }
 
 /// Every kind of batch there is.
+/// Half a minute of fibrillation, and that it is over.
+pub(super) fn alerts(registry: &Registry) -> [Batch; 2] {
+    let onset = minutes(0, 1).start;
+    let at = |seconds: i64| onset.plus(seconds * MICROS);
+    let of = EvidenceOf { signal: code("ecg"), interval: Interval { start: at(20), end: at(30) } };
+    let packets = vec![
+        PacketRange { first: 17, last: 76, count: 60, chain: [7; 32] },
+        PacketRange { first: 77, last: 99, count: 22, chain: [8; 32] },
+    ];
+    let raised = Alert {
+        rule: registry.alerts["alert-atrial-fibrillation"].reference(),
+        onset,
+        raised: at(31),
+        over: None,
+        quality: Quality::new(0.934),
+        packets,
+        evidence: Some(Evidence { of: of.clone(), block: Some(samples("ecg", at(20), 25.0, 10)) }),
+    };
+    let over = Alert { over: Some(at(400)), evidence: Some(Evidence { of, block: None }), ..raised.clone() };
+    [raised, over].map(|alert| Batch::of_alert(origin("ecg"), alert).unwrap())
+}
+
 pub(super) fn everything(registry: &Registry) -> Vec<(String, Batch)> {
+    let [raised, _] = alerts(registry);
     let mut all = vec![
+        ("alert".to_owned(), raised),
         ("ecg".to_owned(), ecg(registry)),
         ("in-episode".to_owned(), in_episode(registry)),
         ("hrv".to_owned(), hrv(registry)),

@@ -14,7 +14,7 @@ use crate::fhir::Element;
 use crate::fhir::datatype;
 use crate::id::{DeviceKey, ResourceId, SignalCode, StreamName, TenantId, resource_id};
 use crate::signal::AlgorithmRef;
-use crate::time::Interval;
+use crate::time::{Instant, Interval};
 
 const SEPARATOR: &str = "\u{1f}";
 
@@ -59,6 +59,11 @@ pub(crate) fn provenance(
     signals: &str,
 ) -> Identity {
     of_interval(origin, "Provenance", window, &[algorithm.map_or("", |a| &a.id), signals])
+}
+
+/// Identity of an alert's Flag, of the strip that shows it, or of its Provenance.
+pub(crate) fn alert(origin: &Origin, kind: &str, rule: &str, onset: Instant) -> Identity {
+    of_interval(origin, kind, Interval { start: onset, end: onset }, &[rule, "alert"])
 }
 
 /// Identity of the coincident timestamp of a clock's segment, which begins with packet `first` of a stream.

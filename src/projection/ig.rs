@@ -78,6 +78,7 @@ impl Report {
 pub fn generate(registry: &Registry) -> Result<Vec<(String, String)>, IgError> {
     let mut resources = terminology("biosignal", "Biosignal", BIOSIGNAL, signals(registry));
     resources.extend(terminology("method", "Method", METHOD, methods(registry)));
+    resources.extend(terminology("alert", "Alert", ALERT, alerts(registry)));
     for row in registry.signals.values().filter(|row| row.kind == Kind::Classification) {
         resources.extend(terminology(row.code.as_str(), &row.display, &row.definition, values(row)));
     }
@@ -116,6 +117,13 @@ pub fn check(registry: &Registry, ig_dir: &Path, write: bool) -> Result<Report, 
 const BIOSIGNAL: &str =
     "What is measured, sampled or derived: one code for each row of the signal registry and each component of a panel.";
 const METHOD: &str = "Algorithms by id and version: how a derived value was computed.";
+
+const ALERT: &str = "What calls for attention: one code for each rule that raises a Flag.";
+
+fn alerts(registry: &Registry) -> Vec<Concept> {
+    let rules = registry.alerts.values();
+    rules.map(|rule| (rule.id.clone(), rule.display.clone(), rule.definition.clone())).collect()
+}
 
 fn signals(registry: &Registry) -> Vec<Concept> {
     let mut concepts = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! Measurements to resources: a pure function of what was measured, the registry and the identity of the stream.
 //! <https://hl7.org/fhir/R4/observation.html>, <https://hl7.org/fhir/us/core/STU6.1/>
 
+mod alert;
 mod canonical;
 mod code;
 mod coincident;
@@ -30,6 +31,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use alert::{flag_reference, shown_by};
 pub(crate) use code::profile;
 pub use coincident::coincident_timestamp;
 pub use device::{Sensor, algorithm_id, sensor, sensor_id};
@@ -52,7 +54,7 @@ use crate::fhir::{Element, Primitive, Value};
 use crate::id::{DeviceKey, EpisodeId, ResourceId, SignalCode, StreamName, TenantId};
 use crate::registry::{Kind, Registry, Signal, StripPaper};
 use crate::resource::Resource;
-use crate::signal::{self, AlgorithmRef, Measured, PacketRange, Quality, SampleBlock};
+use crate::signal::{self, Alert, AlgorithmRef, Measured, PacketRange, Quality, SampleBlock};
 use crate::time::Interval;
 
 /// Where measurements come from: one stream of one device on one patient.
@@ -126,6 +128,8 @@ pub struct Batch {
     pub packets: PacketRange,
     /// What was measured.
     pub measured: Vec<Measured>,
+    /// What calls for attention: raised, or over.
+    pub alerts: Vec<Alert>,
     /// What was added to the device's own time of a reading, in microseconds. A reading keeps its identity when more is known
     /// of the clock, so that is made from the device's own time; a window's is made from its place on the server's time base.
     pub added_us: i64,
@@ -143,6 +147,15 @@ pub struct Contributor {
 }
 
 impl Batch {
+    /// An alert on a stream. None where it has no packets, which no alert is without.
+    pub fn of_alert(origin: Origin, alert: Alert) -> Option<Self> {
+        let (first, last) = alert.packets.first().zip(alert.packets.last())?;
+        let packets = PacketRange { last: last.last, ..first.clone() };
+        let window = Interval { start: alert.onset, end: alert.over.unwrap_or(alert.raised) };
+        let (measured, sources) = (Vec::new(), Vec::new());
+        Some(Self { origin, window, packets, measured, alerts: vec![alert], added_us: 0, sources })
+    }
+
     /// The time something of this batch is identified by.
     pub(crate) fn identified(&self, interval: Interval) -> Interval {
         Interval { start: interval.start.plus(-self.added_us), end: interval.end.plus(-self.added_us) }
@@ -209,8 +222,10 @@ impl<'a> Context<'a> {
     }
 
     fn algorithm_display(&self, algorithm: &AlgorithmRef) -> Result<String, ProjectionError> {
-        let row = self.registry.algorithms.get(&algorithm.id);
-        row.map(|r| r.display.clone()).ok_or_else(|| ProjectionError::UnknownAlgorithm(algorithm.id.clone()))
+        let Registry { algorithms, alerts, .. } = self.registry;
+        let display = algorithms.get(&algorithm.id).map(|row| &row.display);
+        let display = display.or_else(|| alerts.get(&algorithm.id).map(|rule| &rule.display));
+        display.cloned().ok_or_else(|| ProjectionError::UnknownAlgorithm(algorithm.id.clone()))
     }
 
     /// The Encounter measurements belong to.
@@ -231,7 +246,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The resources of a batch: the algorithms' Devices, strips, Observations, Provenance, each after what it refers to.
+/// The resources of a batch: the algorithms' Devices, strips, Observations, Flags, Provenance, each after what it refers to.
 ///
 /// Pure and deterministic: the same batch gives the same bytes, whenever and wherever it runs. The sensor's Device,
 /// Organization and Patient are referred to only: a [`sensor`] is made of what all its streams say; whoever sets up a tenant
@@ -247,11 +262,13 @@ pub fn project(
 ) -> Result<Vec<Resource>, ProjectionError> {
     let context = Context { batch, registry, organization, draw };
     let (groups, strips) = groups(&context)?;
-    resources(&context, groups, &strips)
+    let mut resources = resources(&context, groups, &strips)?;
+    resources.extend(alert::resources(&context)?);
+    Ok(resources)
 }
 
-/// What of a batch is stored at once: single values, few bytes and soon made, which somebody may be waiting for. Together with
-/// [`series`] it is what [`project`] gives.
+/// What of a batch is stored at once: single values and alerts, few bytes and soon made, which somebody may be waiting for.
+/// Together with [`series`] it is what [`project`] gives.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Prompt {
     /// Resources that count whatever else was measured.
@@ -264,8 +281,13 @@ pub struct Prompt {
 ///
 /// # Errors
 /// As for [`project`].
-pub fn prompt(batch: &Batch, registry: &Registry, organization: &Organization) -> Result<Prompt, ProjectionError> {
-    let context = Context { batch, registry, organization, draw: &|_, _, _, _| None };
+pub fn prompt(
+    batch: &Batch,
+    registry: &Registry,
+    organization: &Organization,
+    draw: DrawStrip<'_>,
+) -> Result<Prompt, ProjectionError> {
+    let context = Context { batch, registry, organization, draw };
     let (groups, strips) = groups(&context)?;
     let (mut values, mut contested) = (Groups::new(), Vec::new());
     for (group, measured) in groups {
@@ -277,7 +299,9 @@ pub fn prompt(batch: &Batch, registry: &Registry, organization: &Organization) -
             values.insert(group, measured);
         }
     }
-    Ok(Prompt { values: resources(&context, values, &strips)?, contested })
+    let mut values = resources(&context, values, &strips)?;
+    values.extend(alert::resources(&context)?);
+    Ok(Prompt { values, contested })
 }
 
 /// Of the resources of a batch those of waveforms and intervals, with their strips.

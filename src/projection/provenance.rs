@@ -7,13 +7,13 @@ use super::canonical::us_core;
 use super::identifier::Identity;
 use super::narrative::narrative;
 use super::observation::source_reference;
-use super::revision::created;
+use super::revision::{created, updated};
 use super::{Context, Group, Origin, extension, identifier, sensor_id, sole, start};
 use crate::fhir::datatype::{coded, period, reference};
 use crate::fhir::make::{element, list, object, one, text};
 use crate::fhir::{Element, Value};
 use crate::resource::Resource;
-use crate::signal::{AlgorithmRef, Measured, PacketRange};
+use crate::signal::{Alert, AlgorithmRef, Measured, PacketRange};
 use crate::time::Interval;
 
 const PARTICIPANT: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
@@ -42,6 +42,29 @@ pub(crate) fn provenance(
         ("activity", Some(Value::Element(created()))),
         ("agent", list(agents(context, algorithm))),
         ("entity", list(entities(context, measured))),
+    ]));
+    Resource { kind: "Provenance".to_owned(), id, element: body }
+}
+
+/// The Provenance of `targets`, which an alert is shown by: one of its being raised, another of its being over.
+pub(super) fn of_alert(context: &Context<'_>, alert: &Alert, targets: &[String]) -> Resource {
+    let origin = &context.batch.origin;
+    let (kind, activity) = match alert.over {
+        None => ("Provenance", created()),
+        Some(_) => ("Provenance/over", updated()),
+    };
+    let id = identifier::alert(origin, kind, &alert.rule.id, alert.onset).id;
+    let (from, to) = (alert.onset.to_fhir(), alert.over.unwrap_or(alert.raised).to_fhir());
+    let rule = &alert.rule;
+    let mut body = start("Provenance", &id, Some(us_core("us-core-provenance")));
+    body.extend(element([
+        ("text", narrative(&format!("Alert by {} {}, {from} to {to}", rule.id, rule.version))),
+        ("target", list(targets.iter().map(|t| reference(t)).collect())),
+        ("occurredPeriod", period(&from, &to)),
+        ("recorded", text(to.as_str())),
+        ("activity", Some(Value::Element(activity))),
+        ("agent", list(agents(context, Some(rule)))),
+        ("entity", list(alert.packets.iter().map(|range| packets(origin, range)).collect())),
     ]));
     Resource { kind: "Provenance".to_owned(), id, element: body }
 }

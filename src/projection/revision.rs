@@ -23,7 +23,9 @@ pub fn revised(kind: &str, before: &Element, after: &Element) -> Option<Element>
     }
     Some(match kind {
         "Observation" => amended(before, after),
-        "Provenance" => updated(before, after),
+        "Provenance" => changed(before, after),
+        // What is over has been raised: going through it again, with late packets or for a comparison, is no news.
+        "Flag" if status(before) == Some("inactive") && status(after) == Some("active") => return None,
         _ => after.clone(),
     })
 }
@@ -50,6 +52,11 @@ pub(super) fn created() -> Element {
     coded(DATA_OPERATION, "CREATE", Some("create"))
 }
 
+/// The activity of what is changed.
+pub(super) fn updated() -> Element {
+    coded(DATA_OPERATION, "UPDATE", Some("revise"))
+}
+
 /// `before` without what was added to it as a revision.
 fn as_computed(kind: &str, before: &Element, after: &Element) -> Element {
     let mut computed = before.clone();
@@ -71,10 +78,10 @@ fn amended(before: &Element, after: &Element) -> Element {
     revised
 }
 
-fn updated(before: &Element, after: &Element) -> Element {
+fn changed(before: &Element, after: &Element) -> Element {
     let (code, display) = reason(before, after);
     let why = coded(&code_system("revision-reason"), code, Some(display));
-    let operation = coded(DATA_OPERATION, "UPDATE", Some("revise"));
+    let operation = updated();
     let mut revised = Element::with_capacity(after.len() + 1);
     for (name, value) in after {
         if name == ACTIVITY {
@@ -135,6 +142,17 @@ mod tests {
         assert_eq!(status_of(&observation("amended", 2), &first).as_deref(), Some("amended"));
         // What was an error and is found again was never final.
         assert_eq!(status_of(&observation("entered-in-error", 1), &first).as_deref(), Some("final"));
+    }
+
+    #[test]
+    fn a_flag_that_is_over_is_not_raised_again() {
+        let flag = |status: &str| parse(serde_json::json!({"resourceType": "Flag", "status": status}));
+        let status_of = |before: &str, after: &str| {
+            revised("Flag", &flag(before), &flag(after)).map(|r| read::string(&r, "status").unwrap().to_owned())
+        };
+        assert_eq!(status_of("inactive", "active"), None);
+        assert_eq!(status_of("active", "inactive").as_deref(), Some("inactive"));
+        assert_eq!(status_of("entered-in-error", "active").as_deref(), Some("active"));
     }
 
     #[test]

@@ -52,6 +52,12 @@ fn pulse_rate_from_a_photoplethysmogram() {
 }
 
 #[test]
+fn an_alert_that_is_raised_and_then_over() {
+    let registry = Registry::builtin().unwrap();
+    insta::assert_snapshot!(fixture::alerts(&registry).map(|batch| pretty(&projected(&batch)[1..])).join("\n"));
+}
+
+#[test]
 fn a_source_that_was_passed_over() {
     let registry = Registry::builtin().unwrap();
     let noted = passed_over(&registry);
@@ -205,7 +211,7 @@ fn a_heart_rate_points_at_its_strip_and_its_provenance_at_the_intervals() {
 fn values_and_series_are_all_there_is_and_no_resource_is_both() {
     let registry = Registry::builtin().unwrap();
     for (name, batch) in fixture::everything(&registry) {
-        let Prompt { values: mut parts, contested } = prompt(&batch, &registry, &organization()).unwrap();
+        let Prompt { values: mut parts, contested } = prompt(&batch, &registry, &organization(), &draw).unwrap();
         let later = series(&batch, &registry, &organization(), &draw).unwrap();
         assert_eq!(has_series(&batch), !later.is_empty(), "{name}");
         parts.extend(later);
@@ -348,7 +354,7 @@ fn batches() -> Vec<(String, Vec<Resource>)> {
 /// The Provenance of a heart rate another sensor told as well.
 fn passed_over(registry: &Registry) -> Resource {
     let batch = fixture::in_episode(registry);
-    let contested = prompt(&batch, registry, &organization()).unwrap().contested;
+    let contested = prompt(&batch, registry, &organization(), &draw).unwrap().contested;
     let provenance = contested[0].resources.iter().find(|r| r.kind == "Provenance").unwrap();
     let device = crate::id::resource_id(&batch.origin.tenant, "Device", batch.origin.device.as_str());
     let source =

@@ -1,6 +1,6 @@
 //! Rows against themselves and against each other.
 
-use super::{Algorithm, FORMAT_VERSION, Kind, Registry, RegistryError, Signal};
+use super::{Alert, Algorithm, Condition, FORMAT_VERSION, Kind, Registry, RegistryError, Signal};
 
 /// The first contradiction.
 pub(super) fn check(registry: &Registry) -> Result<(), RegistryError> {
@@ -12,6 +12,11 @@ pub(super) fn check(registry: &Registry) -> Result<(), RegistryError> {
         version(&format!("algorithm/{}", algorithm.id), algorithm.format_version)?;
         check_algorithm(registry, algorithm)
             .map_err(|problem| inconsistent(&format!("algorithm/{}", algorithm.id), problem))?;
+    }
+    for alert in registry.alerts.values() {
+        let row = format!("alert/{}", alert.id);
+        version(&row, alert.format_version)?;
+        check_alert(registry, alert).map_err(|problem| inconsistent(&row, problem))?;
     }
     for model in registry.devices.values() {
         let row = format!("device/{}", model.model);
@@ -129,8 +134,54 @@ fn check_algorithm(registry: &Registry, row: &Algorithm) -> Result<(), String> {
     if row.window_s == 0 || 3600 % row.window_s != 0 {
         return Err("window_s: must divide an hour".to_owned());
     }
-    if row.version.split('.').count() != 3 || row.version.split('.').any(|n| n.parse::<u32>().is_err()) {
-        return Err(format!("version: {} is not major.minor.patch", row.version));
+    semantic(&row.version)
+}
+
+fn semantic(version: &str) -> Result<(), String> {
+    if version.split('.').count() != 3 || version.split('.').any(|n| n.parse::<u32>().is_err()) {
+        return Err(format!("version: {version} is not major.minor.patch"));
+    }
+    Ok(())
+}
+
+fn check_alert(registry: &Registry, row: &Alert) -> Result<(), String> {
+    semantic(&row.version)?;
+    if registry.algorithms.contains_key(&row.id) {
+        return Err("id: an algorithm has it".to_owned());
+    }
+    let signal = registry.signals.get(&row.signal).ok_or_else(|| format!("signal: no signal row {}", row.signal))?;
+    let has_component = |code: &String| signal.component.iter().any(|c| &c.code == code);
+    let is_number = match &row.component {
+        Some(code) if !has_component(code) => return Err(format!("component: {} has no {code}", row.signal)),
+        Some(_) => true,
+        None => signal.kind == Kind::Quantity,
+    };
+    match &row.condition {
+        Condition::Code(code) if !signal.value.iter().any(|v| &v.code == code) => {
+            return Err(format!("condition.code: {} has no value {code}", row.signal));
+        }
+        Condition::Code(_) => {}
+        Condition::Below(_) | Condition::Above(_) if !is_number => {
+            return Err(format!("condition: {} is no number; a panel needs a component", row.signal));
+        }
+        // Not the other way round, and no NaN either.
+        Condition::Below(at) if at.limit <= at.release => {}
+        Condition::Above(at) if at.limit >= at.release => {}
+        Condition::Below(_) | Condition::Above(_) => {
+            return Err("condition.release: must be on the side of the limit where all is well".to_owned());
+        }
+    }
+    if !(0.0..=1.0).contains(&row.min_quality) {
+        return Err("min_quality: must be in [0, 1]".to_owned());
+    }
+    if row.gap_s == 0 {
+        return Err("gap_s: at least 1".to_owned());
+    }
+    let is_waveform = |code: &crate::id::SignalCode| {
+        registry.signals.get(code).and_then(|row| row.sampled_data.as_ref()).is_some_and(|form| form.strip.is_some())
+    };
+    if row.evidence.as_ref().is_some_and(|code| !is_waveform(code)) {
+        return Err("evidence: no waveform that has a strip".to_owned());
     }
     Ok(())
 }

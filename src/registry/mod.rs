@@ -4,6 +4,7 @@
 //! the binary; a directory given at start adds rows or replaces rows of the same code. [`Registry::load`] checks each row
 //! by itself and all rows against each other, and names the file and field at fault.
 
+mod alert;
 mod algorithm;
 mod check;
 mod device;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
+pub use alert::{Alert, Condition, Limit, Priority};
 pub use algorithm::Algorithm;
 pub use device::{Calibration, ClockKind, DeviceModel, Field, GattService, VendorSchema};
 pub use signal::{
@@ -28,7 +30,7 @@ pub use crate::id::CANONICAL_BASE;
 use crate::id::SignalCode;
 
 /// Directories of rows.
-const KINDS: [&str; 4] = ["signal", "algorithm", "device", "target"];
+const KINDS: [&str; 5] = ["signal", "algorithm", "alert", "device", "target"];
 
 /// The newest `format_version` this code reads.
 const FORMAT_VERSION: u32 = 1;
@@ -42,6 +44,8 @@ pub struct Registry {
     pub signals: BTreeMap<SignalCode, Signal>,
     /// `registry/algorithm`, by id.
     pub algorithms: BTreeMap<String, Algorithm>,
+    /// `registry/alert`, by id.
+    pub alerts: BTreeMap<String, Alert>,
     /// `registry/device`, by model.
     pub devices: BTreeMap<String, DeviceModel>,
     /// `registry/target`, by name.
@@ -88,7 +92,7 @@ impl Registry {
         Self::load(None)
     }
 
-    /// The built-in rows and those under `overlay` (`signal/`, `algorithm/`, `device/`, `target/`), which win.
+    /// The built-in rows and those under `overlay` (`signal/`, `algorithm/`, `alert/`, `device/`, `target/`), which win.
     ///
     /// # Errors
     /// The first row that is malformed or contradicts another.
@@ -142,6 +146,10 @@ impl Registry {
             "algorithm" => {
                 let row: Algorithm = toml::from_str(text).map_err(parse_error)?;
                 self.algorithms.insert(row.id.clone(), row);
+            }
+            "alert" => {
+                let row: Alert = toml::from_str(text).map_err(parse_error)?;
+                self.alerts.insert(row.id.clone(), row);
             }
             "target" => {
                 let row: Target = toml::from_str(text).map_err(parse_error)?;

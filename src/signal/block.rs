@@ -1,7 +1,7 @@
 //! A run of regularly sampled values.
 
 use crate::id::SignalCode;
-use crate::time::{Instant, MICROS};
+use crate::time::{Instant, Interval, MICROS};
 
 /// Regular samples of a signal in its canonical unit: FHIR SampledData in working form.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,20 @@ impl SampleBlock {
     /// Time of sample `index`, also past the end.
     pub fn time_of(&self, index: usize) -> Instant {
         self.start.plus((index as f64 * MICROS as f64 / self.rate_hz).round() as i64)
+    }
+
+    /// The part of it that lies in an interval.
+    #[must_use]
+    pub fn between(&self, interval: Interval) -> Self {
+        // Times are whole microseconds: what comes out may be one sample off, and is put right.
+        let index = |at: Instant| {
+            let about = at.seconds_since(self.start) * self.rate_hz;
+            let first = (about.max(1.0) as usize - 1).min(self.len());
+            (first..self.len()).find(|&index| self.time_of(index) >= at).unwrap_or(self.len())
+        };
+        let (from, until) = (index(interval.start), index(interval.end));
+        let values = self.values.get(from * self.dimensions..until * self.dimensions).unwrap_or_default();
+        Self { start: self.time_of(from), values: values.to_vec(), signal: self.signal.clone(), ..*self }
     }
 
     /// Time right after the last sample: where the next block starts.

@@ -1,9 +1,11 @@
 //! What flows through the stages: sample blocks, interval series, measurements with their quality and lineage.
 
+mod alert;
 mod block;
 mod measured;
 mod packed;
 
+pub use alert::{Alert, Evidence, EvidenceOf};
 pub use block::SampleBlock;
 pub use measured::{AbsentReason, AlgorithmRef, Beat, Measured, PacketRange, Source, Value};
 pub use packed::Packed;

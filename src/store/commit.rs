@@ -16,6 +16,7 @@ use super::held::PacketRange;
 use super::journal::StreamId;
 use super::lease::Lease;
 use super::program::fire;
+use super::raised::{self, Raised};
 use super::resource::{Stored, Upserted, upsert};
 use super::sql::{Sql, Value, pieces};
 use super::statement::{self, Statement};
@@ -38,6 +39,10 @@ pub struct Commit {
     pub contributions: Vec<Contribution>,
     /// What other sources may have measured as well.
     pub claims: Vec<Claim>,
+    /// Alerts that were raised.
+    pub raised: Vec<Raised>,
+    /// Alerts that had been raised, and are not now that it went through their packets again.
+    pub withdrawn: Vec<Raised>,
     /// The first and the last packet it came of.
     pub packets: Option<(u64, u64)>,
     /// The episodes its measurements are of.
@@ -67,6 +72,8 @@ impl Commit {
             drafts: Vec::new(),
             contributions: Vec::new(),
             claims: Vec::new(),
+            raised: Vec::new(),
+            withdrawn: Vec::new(),
             packets: self.packets,
             episodes: self.episodes.clone(),
             statement: None,
@@ -165,6 +172,8 @@ impl Store {
             let all = statement::keep(tx, self.dialect, tenant, statement).await?;
             made.push(joint.device(tenant, statement, &all));
         }
+        raised::keep(tx, commit.lease.stream, &commit.raised).await?;
+        made.extend(raised::withdraw(tx, &self.bodies, tenant, commit.lease.stream, &commit.withdrawn).await?);
         drafts.extend(claim::weighed(tx, self, tenant, commit.claims.clone()).await?);
         drafts.extend(self.drafts(tenant, made)?);
         let packets = commit.packets.map(|(first, last)| PacketRange { stream: commit.lease.stream, first, last });

@@ -40,6 +40,7 @@ mod orphan;
 mod program;
 mod read;
 mod resource;
+mod raised;
 mod retract;
 pub mod search;
 mod series;
@@ -95,6 +96,7 @@ pub use program::{
     Closing, Count, Counted, Due, EpisodeDevices, ExportTrigger, Opening, Page, Project, Refusal, Shown, TriggerKey,
     TriggerState, Waiting, Written,
 };
+pub use raised::Raised;
 pub use read::Stored;
 pub use resource::{Origin, Upserted};
 pub use series::Series;

@@ -13,6 +13,11 @@ use crate::time::{Instant, MICROS};
 /// Silence after which what came before is judged by itself: longer than any pause of a beating heart.
 const SILENCE: i64 = 10 * MICROS;
 
+/// The signal whose codes tell what a moment's rhythm is, and those codes.
+const RHYTHM: &str = "rhythm";
+pub(super) const FIBRILLATION: &str = "atrial-fibrillation";
+pub(super) const NO_FIBRILLATION: &str = "no-atrial-fibrillation";
+
 /// Code of a rate within its limits.
 pub(super) const NORMAL_RATE: &str = "normal-rate";
 
@@ -39,6 +44,13 @@ pub enum Event {
     BradycardiaOffset,
     TachycardiaOnset,
     TachycardiaOffset,
+}
+
+impl Verdict {
+    /// The code in the value list of `rhythm` for its moment.
+    pub(in crate::algorithm) fn rhythm(&self) -> &'static str {
+        if self.holds { FIBRILLATION } else { NO_FIBRILLATION }
+    }
 }
 
 impl Event {
@@ -137,6 +149,11 @@ impl Follower {
         let mut scores = Vec::new();
         detector.finish(&mut scores);
         scores.iter().map(|score| judged(score, fibrillating)).collect()
+    }
+
+    /// The signal whose codes its verdicts give moment by moment, where they do.
+    pub(in crate::algorithm) fn speaks_of(&self) -> Option<&'static str> {
+        matches!(self.state, State::Fibrillation { .. }).then_some(RHYTHM)
     }
 
     /// Before this nothing will be said any more, given that no event before `horizon` is to come.

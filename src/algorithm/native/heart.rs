@@ -7,7 +7,7 @@ use afferent_metrics::hrv::{self, FrequencyDomain, NnInterval, TimeDomain};
 use afferent_metrics::rr::{self, Correction, Kind, RrInterval};
 use afferent_metrics::{autonomic_state, heart_rate};
 
-use super::follower::NORMAL_RATE;
+use super::follower::{FIBRILLATION, NO_FIBRILLATION, NORMAL_RATE};
 use super::{Computed, MIN_COVERAGE, WindowView, per_minute};
 use crate::signal::{AbsentReason, Beat, Quality, Value};
 
@@ -106,7 +106,7 @@ pub(super) fn rhythm(window: &WindowView<'_>) -> Vec<Computed> {
     let judged_s: f64 = window.verdicts.iter().map(|v| v.value).sum();
     let fibrillating_s: f64 = window.verdicts.iter().filter(|v| v.holds).map(|v| v.value).sum();
     let share = (judged_s >= MIN_BURDEN_S).then(|| fibrillating_s / judged_s);
-    let state = share.map(|s| if s >= MOSTLY { "atrial-fibrillation" } else { "no-atrial-fibrillation" });
+    let state = share.map(|s| if s >= MOSTLY { FIBRILLATION } else { NO_FIBRILLATION });
     let state = state.map_or(Value::Absent(AbsentReason::Unknown), |s| Value::Concept(s.to_owned()));
     let burden = share.map(|s| 100.0 * s);
     let mut computed = vec![

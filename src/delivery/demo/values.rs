@@ -141,6 +141,7 @@ fn batch(tenant: &TenantId, patient: &ResourceId, feature: &Feature, at: Instant
         window: interval,
         packets: PacketRange::of(0, &[0; 32]),
         measured: vec![measured],
+        alerts: Vec::new(),
         added_us: 0,
         sources: Vec::new(),
     }

@@ -63,6 +63,8 @@ fn commit(store: &Store, lease: Lease, sequence: u64, value: &str) -> Commit {
         drafts: vec![store.draft(&tenant("a"), observation(&id, "p1", &event.to_fhir(), value)).unwrap()],
         contributions: Vec::new(),
         claims: Vec::new(),
+        raised: Vec::new(),
+        withdrawn: Vec::new(),
         packets: None,
         episodes: BTreeSet::new(),
         statement: None,
