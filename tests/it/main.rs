@@ -10,6 +10,7 @@
 mod support;
 
 mod admin;
+mod alerts;
 mod alignment;
 mod archive;
 mod associations;

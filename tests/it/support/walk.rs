@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::Client;
 
 /// What is derived, and comes by searching; a Binary comes by the DocumentReference that names it.
-const SEARCHED: [&str; 6] = ["Observation", "Provenance", "DocumentReference", "Device", "Patient", "Organization"];
+const SEARCHED: [&str; 7] =
+    ["Observation", "Provenance", "DocumentReference", "Device", "Patient", "Organization", "Flag"];
 
 /// Every resource as served, byte for byte but for `meta.lastUpdated`, by reference.
 #[track_caller]
