@@ -455,12 +455,14 @@ fn follow(
     timeline: &Timeline,
     detected: &[native::Detected],
 ) {
-    if detected.is_empty() {
+    let spans = stage.detector.take_spans();
+    if detected.is_empty() && spans.is_empty() {
         return;
     }
     let new = stage.keep(timeline, detected);
     let Some(own) = registry.algorithms.get(&stage.algorithm.id) else { return };
     for watch in watches.iter_mut().filter(|w| own.outputs.contains(&w.input)) {
+        spans.iter().for_each(|(end, index)| watch.weigh(timeline.time_of(*end as f64), Quality::new(*index)));
         new.iter().for_each(|beat| watch.push(beat));
     }
 }

@@ -21,7 +21,7 @@ pub struct Said {
     pub at: Instant,
     /// A code of the signal's value list.
     pub code: &'static str,
-    /// Quality of the event at that moment.
+    /// Quality of the signal at that moment, or of the event where the signal's is not known.
     pub quality: Quality,
     /// The packets of its window so far.
     pub packets: PacketRange,
@@ -44,6 +44,8 @@ pub(super) struct Watch {
     said: Vec<Said>,
     /// Events nothing has been said about yet, where a rule listens.
     unjudged: VecDeque<(Instant, Quality)>,
+    /// Quality of the signal up to each of these times, from the one before on.
+    spans: VecDeque<(Instant, Quality)>,
 }
 
 impl Watch {
@@ -67,6 +69,7 @@ impl Watch {
             heard,
             said: Vec::new(),
             unjudged: VecDeque::new(),
+            spans: VecDeque::new(),
         })
     }
 
@@ -78,19 +81,27 @@ impl Watch {
         self.keep(verdicts);
     }
 
+    /// Tells the quality of the signal up to a time.
+    pub(super) fn weigh(&mut self, until: Instant, quality: Quality) {
+        if self.heard.is_some() {
+            self.spans.push_back((until, quality));
+        }
+    }
+
     fn keep(&mut self, verdicts: Vec<Verdict>) {
         if let Some(signal) = &self.heard {
             for verdict in &verdicts {
-                while self.unjudged.front().is_some_and(|(at, _)| *at < verdict.at) {
-                    self.unjudged.pop_front();
-                }
+                drop_until(&mut self.unjudged, |at| at < verdict.at);
+                drop_until(&mut self.spans, |until| until <= verdict.at);
                 let event = self.unjudged.front().filter(|(at, _)| *at == verdict.at);
+                // Of a beat that is the last of its stream no more is known than how sure it is.
+                let quality = self.spans.front().or(event).map(|(_, quality)| *quality);
                 let packets = self.lane.packets_at(verdict.at);
-                self.said.extend(event.zip(packets).map(|((at, quality), packets)| Said {
+                self.said.extend(event.and(quality).zip(packets).map(|(quality, packets)| Said {
                     signal: signal.clone(),
-                    at: *at,
+                    at: verdict.at,
                     code: verdict.rhythm(),
-                    quality: *quality,
+                    quality,
                     packets: packets.clone(),
                 }));
             }
@@ -127,5 +138,12 @@ impl Watch {
         while self.verdicts.front().is_some_and(|v| v.at < needed) {
             self.before = self.verdicts.pop_front();
         }
+    }
+}
+
+/// Drops the first entries, as long as their time is one of these.
+fn drop_until(entries: &mut VecDeque<(Instant, Quality)>, is_past: impl Fn(Instant) -> bool) {
+    while entries.front().is_some_and(|(at, _)| is_past(*at)) {
+        entries.pop_front();
     }
 }

@@ -79,6 +79,8 @@ pub struct BeatDetector {
     humps: HumpFinder,
     decision: Decision,
     horizon: u64,
+    /// What [`Self::take_spans`] gives.
+    spans: Vec<(u64, f64)>,
 }
 
 impl BeatDetector {
@@ -97,6 +99,7 @@ impl BeatDetector {
             humps: HumpFinder::default(),
             decision: Decision::new(internal_rate_hz),
             horizon: 0,
+            spans: Vec::new(),
         })
     }
 
@@ -132,6 +135,12 @@ impl BeatDetector {
         self.decision.quality().take()
     }
 
+    /// The quality of each ten seconds that are over since the last call: the sample each of them ends at, and its
+    /// [`SignalQuality::index`]. They are counted from the start of the stream.
+    pub fn take_spans(&mut self) -> Vec<(u64, f64)> {
+        std::mem::take(&mut self.spans)
+    }
+
     /// End of the stream: what is still waiting is decided with what is known.
     pub fn finish(&mut self, beats: &mut Vec<DetectedBeat>) {
         let held = self.front.held();
@@ -155,6 +164,8 @@ impl BeatDetector {
         self.locator.push(step.held);
         if let Some((tick, value)) = step.decimated {
             self.decision.quality().push(value);
+            let span = self.decision.quality().span();
+            self.spans.extend(span.map(|quality| (self.front.position(), quality.index)));
             self.advance(tick, value, beats);
         }
     }

@@ -37,6 +37,7 @@ fn the_recordings_are_recognised_and_every_record_is_judged() {
         ("noise-stress", 24),
         ("noisy-excerpts", 2),
         ("atrial-fibrillation", 28),
+        ("alerts", 24),
         ("strips", 300),
         ("pulses", 7),
         ("camera", 11),

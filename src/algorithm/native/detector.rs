@@ -84,6 +84,15 @@ impl Detector {
         }
     }
 
+    /// Quality of each ten seconds that are over since it was last asked, with the sample each ends at; none for detectors that
+    /// do not tell.
+    pub(in crate::algorithm) fn take_spans(&mut self) -> Vec<(u64, f64)> {
+        match self {
+            Self::Ecg(detector) => detector.take_spans(),
+            Self::Ppg(_) | Self::Infrared(_) | Self::Breath(_) | Self::Skin(_) | Self::Step(_) => Vec::new(),
+        }
+    }
+
     /// Quality of the samples since it was last asked; none for detectors that do not judge their signal.
     pub(in crate::algorithm) fn take_quality(&mut self) -> Option<f64> {
         match self {

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 /// A signal that does not move for this long, in seconds, is stuck.
 const LONGEST_REST_S: f64 = 0.2;
 const SECOND_S: f64 = 1.0;
+/// Seconds of a span whose quality is told by itself: that of the strips the weights were fitted on, at least.
+const SPAN_S: u64 = 10;
 /// A signal whose power lies above this on average is hum or muscle.
 const HIGHEST_HZ: f64 = 40.0;
 /// Less is rounding, in mV squared.
@@ -48,7 +50,19 @@ impl SignalQuality {
     }
 }
 
-/// Sums since quality was last asked for.
+/// What quality is computed from, over a stretch of signal.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Sums {
+    log_kurtosis: f64,
+    seconds: u32,
+    ticks: u64,
+    stuck: u64,
+    beats: u32,
+    likeness: f64,
+    humps: u32,
+}
+
+/// Sums since quality was last asked for, and of the span that is under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Meter {
     second: u32,
@@ -58,13 +72,8 @@ pub(super) struct Meter {
     rest: u32,
     previous: f32,
     moments: Moments,
-    log_kurtosis: f64,
-    seconds: u32,
-    ticks: u64,
-    stuck: u64,
-    beats: u32,
-    likeness: f64,
-    humps: u32,
+    asked: Sums,
+    span: Sums,
 }
 
 impl Meter {
@@ -76,71 +85,84 @@ impl Meter {
             rest: 0,
             previous: 0.0,
             moments: Moments::default(),
-            log_kurtosis: 0.0,
-            seconds: 0,
-            ticks: 0,
-            stuck: 0,
-            beats: 0,
-            likeness: 0.0,
-            humps: 0,
+            asked: Sums::default(),
+            span: Sums::default(),
         }
     }
 
     /// One internal sample.
     pub(super) fn push(&mut self, value: f32) {
-        self.ticks += 1;
         self.rest = if value == self.previous { self.rest.saturating_add(1) } else { 0 };
-        self.stuck += u64::from(self.rest >= self.longest_rest);
+        let stuck = u64::from(self.rest >= self.longest_rest);
         self.previous = value;
         self.moments.push(value);
+        self.each(|sums| {
+            sums.ticks += 1;
+            sums.stuck += stuck;
+        });
         if self.moments.count == self.second {
-            self.log_kurtosis += self.moments.log_kurtosis();
-            self.seconds += 1;
-            self.stuck += if self.moments.roughness() > self.roughest { u64::from(self.second) } else { 0 };
+            let log_kurtosis = self.moments.log_kurtosis();
+            let buried = if self.moments.roughness() > self.roughest { u64::from(self.second) } else { 0 };
+            self.each(|sums| {
+                sums.log_kurtosis += log_kurtosis;
+                sums.seconds += 1;
+                sums.stuck += buried;
+            });
             self.moments = Moments::default();
         }
     }
 
     /// Time without a signal.
     pub(super) fn miss(&mut self, ticks: u64) {
-        self.ticks = self.ticks.saturating_add(ticks);
-        self.stuck = self.stuck.saturating_add(ticks);
+        self.each(|sums| {
+            sums.ticks = sums.ticks.saturating_add(ticks);
+            sums.stuck = sums.stuck.saturating_add(ticks);
+        });
     }
 
     pub(super) fn beat(&mut self, likeness: f32) {
-        self.beats += 1;
-        self.likeness += f64::from(likeness);
+        self.each(|sums| {
+            sums.beats += 1;
+            sums.likeness += f64::from(likeness);
+        });
     }
 
     pub(super) fn hump(&mut self) {
-        self.humps += 1;
+        self.each(|sums| sums.humps += 1);
     }
 
     pub(super) fn take(&mut self) -> SignalQuality {
-        let quality = self.quality();
-        self.log_kurtosis = 0.0;
-        self.seconds = 0;
-        self.ticks = 0;
-        self.stuck = 0;
-        self.beats = 0;
-        self.likeness = 0.0;
-        self.humps = 0;
-        quality
+        let sums = std::mem::take(&mut self.asked);
+        self.quality(&sums)
     }
 
-    fn quality(&self) -> SignalQuality {
-        let beats = f64::from(self.beats.max(1));
-        let likeness = self.likeness / beats;
-        let log_crowding = (f64::from(self.humps.max(1)) / beats).ln();
-        let log_kurtosis = match self.seconds {
+    /// The quality of a span of [`SPAN_S`], at its end.
+    pub(super) fn span(&mut self) -> Option<SignalQuality> {
+        if self.span.ticks < u64::from(self.second) * SPAN_S {
+            return None;
+        }
+        let sums = std::mem::take(&mut self.span);
+        Some(self.quality(&sums))
+    }
+
+    fn each(&mut self, count: impl Fn(&mut Sums)) {
+        count(&mut self.asked);
+        count(&mut self.span);
+    }
+
+    fn quality(&self, sums: &Sums) -> SignalQuality {
+        let beats = f64::from(sums.beats.max(1));
+        let likeness = sums.likeness / beats;
+        let log_crowding = (f64::from(sums.humps.max(1)) / beats).ln();
+        let log_kurtosis = match sums.seconds {
             0 => self.moments.log_kurtosis(),
-            seconds => self.log_kurtosis / f64::from(seconds),
+            seconds => sums.log_kurtosis / f64::from(seconds),
         };
         // A second may count twice, as stuck in part and as buried, or end after it was last asked for.
-        let usable = (1.0 - self.stuck as f64 / self.ticks.max(1) as f64).max(0.0);
+        let usable = (1.0 - sums.stuck as f64 / sums.ticks.max(1) as f64).max(0.0);
         let mut quality = SignalQuality { index: 0.0, likeness, log_crowding, log_kurtosis, usable };
         let sum = BIAS + WEIGHTS.iter().zip(quality.fused()).map(|(weight, part)| weight * part).sum::<f64>();
-        if self.beats > 0 {
+        if sums.beats > 0 {
             quality.index = usable / (1.0 + (-sum).exp());
         }
         quality

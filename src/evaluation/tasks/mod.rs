@@ -1,5 +1,6 @@
 //! The tasks, one file each.
 
+mod alerts;
 mod camera;
 mod camera_saturation;
 mod detect;
@@ -22,6 +23,7 @@ pub(super) static TASKS: &[Entry] = &[
     Entry::of::<noise_stress::NoiseStress>(),
     Entry::of::<noisy_excerpts::NoisyExcerpts>(),
     Entry::of::<fibrillation::Fibrillation>(),
+    Entry::of::<alerts::Alerts>(),
     Entry::of::<strips::Strips>(),
     Entry::of::<pulses::Pulses>(),
     Entry::of::<camera::Camera>(),
