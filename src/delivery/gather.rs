@@ -21,6 +21,9 @@ use crate::time::{Instant, MICROS};
 /// Resources on a page.
 const PAGE: usize = 200;
 
+/// The status of what is taken back.
+const ERROR: &str = "entered-in-error";
+
 /// What a Provenance is about that is sent by itself.
 const TARGETS: [&str; 3] = ["Observation", "DocumentReference", "Flag"];
 
@@ -111,25 +114,35 @@ async fn retracted(
     found: &mut Found,
 ) -> Result<(), StoreError> {
     let Some(gathered) = due.gathered else { return Ok(()) };
-    let status = TermMatch { system: None, value: "entered-in-error".to_owned() };
-    let filters = vec![
-        Filter::Subject(vec![subject.to_owned()]),
-        Filter::Term { parameter: "status".to_owned(), values: vec![status] },
-        Filter::Updated(vec![at(Prefix::Ge, gathered.plus(-LATE_US))]),
-    ];
-    let mut search = Search { kind: "Observation".to_owned(), filters, count: PAGE, ..Search::default() };
-    loop {
-        let page = store.search(&due.tenant, &search).await?;
-        let keys: Vec<Key> = page.matches.iter().map(|one| ("Observation".to_owned(), one.id.clone())).collect();
-        let sent = store.delivered(&due.tenant, destination, &keys).await?;
-        for stored in page.matches.iter().filter(|one| sent.contains_key(&("Observation".to_owned(), one.id.clone()))) {
-            found.insert(("Observation".to_owned(), stored.id.clone()), references(&value(&stored.json())?));
+    for kind in TARGETS {
+        let mut filters = vec![
+            Filter::Subject(vec![subject.to_owned()]),
+            Filter::Updated(vec![at(Prefix::Ge, gathered.plus(-LATE_US))]),
+        ];
+        // A Flag cannot be searched by its status; there are few.
+        if kind != "Flag" {
+            let status = TermMatch { system: None, value: ERROR.to_owned() };
+            filters.push(Filter::Term { parameter: "status".to_owned(), values: vec![status] });
         }
-        search.after = page.next;
-        if search.after.is_none() {
-            return Ok(());
+        let mut search = Search { kind: kind.to_owned(), filters, count: PAGE, ..Search::default() };
+        loop {
+            let page = store.search(&due.tenant, &search).await?;
+            let key = |id: &str| (kind.to_owned(), id.to_owned());
+            let keys: Vec<Key> = page.matches.iter().map(|one| key(&one.id)).collect();
+            let sent = store.delivered(&due.tenant, destination, &keys).await?;
+            for stored in page.matches.iter().filter(|one| sent.contains_key(&key(&one.id))) {
+                let resource = value(&stored.json())?;
+                if resource["status"] == ERROR {
+                    found.insert(key(&stored.id), references(&resource));
+                }
+            }
+            search.after = page.next;
+            if search.after.is_none() {
+                break;
+            }
         }
     }
+    Ok(())
 }
 
 /// Loads resources, those about a subject where one is given, and keeps what they refer to.

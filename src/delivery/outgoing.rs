@@ -11,7 +11,8 @@ use crate::id::{CANONICAL_BASE, ResourceId, TenantId, resource_id};
 use crate::store::delivery::Key;
 
 /// Types that are sent. References to others become logical ones.
-pub const SENT: [&str; 6] = ["Organization", "Device", "Patient", "Observation", "DocumentReference", "Provenance"];
+pub const SENT: [&str; 7] =
+    ["Organization", "Device", "Patient", "Observation", "DocumentReference", "Flag", "Provenance"];
 
 /// What a receiver finds a resource by.
 #[derive(Debug, Clone, PartialEq, Eq)]

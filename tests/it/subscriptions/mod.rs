@@ -1,5 +1,6 @@
 //! Subscriptions against endpoints in another process than the server's.
 
+mod alerts;
 mod chaos;
 mod channels;
 mod contract;
