@@ -16,6 +16,7 @@ mod claim;
 mod committer;
 mod holding;
 mod later;
+mod live;
 mod progress;
 mod rederive;
 mod sensor;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::claim::{claims, drafts};
 use super::committer::{Commits, Finished, insist};
 use super::later::{Later, Series, draw_strip};
+use super::live::{Live, raised};
 use super::{Parts, Work, sensor, together};
 use crate::algorithm::PacketSeen;
 use crate::fhir::Element;
@@ -34,45 +35,6 @@ const PAUSE: Duration = Duration::from_secs(3);
 const PAGE: i64 = 512;
 /// Windows with series that may wait for a quiet moment.
 const MOST_LATER: usize = 1024;
-
-/// A stream in memory.
-struct Live {
-    lease: Lease,
-    track: Track,
-    sequencer: Sequencer<Entry>,
-    clock: Clock,
-    /// Journal rows up to here have been offered.
-    position: i64,
-    /// What it last said about its device: that comes with every window and hardly ever changes.
-    stated: Vec<u8>,
-    /// What it raised when it went through the packets ahead of it before.
-    doubtful: Vec<Raised>,
-    /// Whether it gave series, which are stored later: its states wait their turn behind them.
-    gave_series: bool,
-}
-
-impl Live {
-    /// What had been raised before packet `sequence` and is not now; none of it is in doubt any longer.
-    fn withdrawn(&mut self, raised: &[Raised], sequence: u64) -> Vec<Raised> {
-        if self.doubtful.is_empty() {
-            return Vec::new();
-        }
-        self.doubtful.retain(|before| raised.iter().all(|now| now.flag != before.flag));
-        // What holds may still be raised, if later than it was.
-        let flags = self.track.flags();
-        self.doubtful.extract_if(.., |before| before.sequence <= sequence && !flags.contains(&before.flag)).collect()
-    }
-}
-
-/// What a batch raises, with the stream before packet `sequence`.
-fn raised(batch: &Batch, sequence: u64) -> impl Iterator<Item = Raised> {
-    let begun = batch.alerts.iter().filter(|alert| alert.over.is_none());
-    begun.map(move |alert| Raised {
-        flag: projection::flag_reference(&batch.origin, &alert.rule.id, alert.onset),
-        sequence,
-        shown: projection::shown_by(&batch.origin, alert),
-    })
-}
 
 /// What a worker turns to.
 enum Next {

@@ -63,7 +63,7 @@ fn flag(context: &Context<'_>, rule: &Rule, alert: &Alert, strip: Option<&String
     let origin = &context.batch.origin;
     let identity = identity(context, alert, "Flag");
     let start_time = alert.onset.to_fhir();
-    let over = alert.over.map(|over| over.to_fhir());
+    let over = alert.over.map(Instant::to_fhir);
     let summary = match &over {
         None => format!("{} since {start_time}", rule.display),
         Some(over) => format!("{}, {start_time} to {over}", rule.display),

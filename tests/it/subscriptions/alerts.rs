@@ -31,14 +31,14 @@ fn deciding(packets: &[Value]) -> usize {
     let spans = vec![Span { from: afferent::time::Instant::MIN, until: None, wearer }];
     let mut track =
         Track::resume(&registry, &key, Associations { spans, revision: 1, ..Associations::default() }, None);
-    let mut raises = |packet: &Value| {
+    let raises = |packet: &Value| {
         let packet: RawPacket = serde_json::from_value(packet.clone()).unwrap();
         let at = afferent::time::Instant(packet.device_time.0);
         let seen = PacketSeen { sequence: packet.sequence, sha256: [0; 32] };
         let given = track.push(&registry, &packet, &seen, &Reading { at, added_us: 0, skew_us: None }).unwrap();
         given.iter().any(|batch| !batch.alerts.is_empty())
     };
-    packets.iter().position(|packet| raises(packet)).unwrap()
+    packets.iter().position(raises).unwrap()
 }
 
 #[test]
