@@ -7,7 +7,7 @@ const shownStrips = { ids: "", urls: [] };
 
 const fragment = new URLSearchParams(location.hash.slice(1));
 element("key").value = fragment.get("key") || sessionStorage.getItem("afferent-key") || "";
-element("patient").value = fragment.get("patient") || "";
+element("patient").value = fragment.get("patient") || sessionStorage.getItem("afferent-patient") || "";
 if (fragment.get("key")) history.replaceState(null, "", location.pathname);
 
 async function get(path, accept = "application/fhir+json") {
@@ -131,6 +131,7 @@ async function refresh() {
   element("rows").replaceChildren(...observations.slice(0, 25).map(row));
   await showStrips(filter);
   sessionStorage.setItem("afferent-key", element("key").value);
+  sessionStorage.setItem("afferent-patient", patient);
   element("state").className = "";
   element("state").textContent = `${observations.length} newest Observations, ${new Date().toISOString().slice(11, 19)} UTC`;
 }
