@@ -7,7 +7,8 @@ const parameter = (name, value) => ({ name, ...value });
 
 // A notification of events with these numbers, of so many there are.
 function notification(type, known, numbers = []) {
-  const events = numbers.map((number) => parameter('notification-event', { part: [parameter('event-number', { valueString: String(number) })] }));
+  const event = (number) => ({ part: [parameter('event-number', { valueString: String(number) })] });
+  const events = numbers.map((number) => parameter('notification-event', event(number)));
   const status = [
     parameter('subscription', { valueReference: { reference: 'http://server/fhir/R4/Subscription/s' } }),
     parameter('status', { valueCode: 'active' }), parameter('type', { valueCode: type }),
@@ -91,7 +92,8 @@ const checks = {
     assert.match(it.feed.state.problem, /lost events/);
   },
   async 'waits longer each time, by chance, and half a minute at most'() {
-    assert.deepEqual([0, 1, 2, 20].map((attempt) => [wait(attempt, 0), wait(attempt, 1)]), [[250, 500], [500, 1000], [1000, 2000], [15_000, 30_000]]);
+    const waits = [0, 1, 2, 20].map((attempt) => [wait(attempt, 0), wait(attempt, 1)]);
+    assert.deepEqual(waits, [[250, 500], [500, 1000], [1000, 2000], [15_000, 30_000]]);
   },
 };
 

@@ -57,7 +57,8 @@ const settled = () => until('packets to be processed', async () => (await server
 // A Flag with the strip that shows why. Until there is a rule that raises one from the ECG, somebody does.
 async function raise() {
   const [strip] = await server.find(`DocumentReference?patient=${PATIENT}&category=ecg&_sort=-date`);
-  const detail = { url: 'http://hl7.org/fhir/StructureDefinition/flag-detail', valueReference: { reference: `DocumentReference/${strip.id}` } };
+  const valueReference = { reference: `DocumentReference/${strip.id}` };
+  const detail = { url: 'http://hl7.org/fhir/StructureDefinition/flag-detail', valueReference };
   return server.write({
     resourceType: 'Flag', id: 'rhythm', status: 'active', extension: [detail],
     code: { text: 'Atrial fibrillation' }, subject: { reference: `Patient/${PATIENT}` },
@@ -95,6 +96,7 @@ const checks = {
     await patch.has(10);
     await server.kill();
     await state('reconnecting');
+    await page.waitForFunction(() => !document.getElementById('counts').textContent.includes('No event is missing'));
     const before = (await shown()).length;
     let release;
     held = new Promise((done) => { release = done; });
@@ -118,14 +120,15 @@ const checks = {
     const { entry } = await server.api('GET', `/fhir/R4/Subscription/${id}/$status`);
     const last = entry[0].resource.parameter.find(({ name }) => name === 'events-since-subscription-start').valueString;
     assert.equal(numbers.at(-1), Number(last));
-    const [, events, caughtUp, missing] = await page.$eval(`#counts tr[data-id="${id}"]`, (row) => [...row.cells].map((cell) => cell.textContent));
+    const cells = (row) => [...row.cells].map((cell) => cell.textContent);
+    const [, events, caughtUp, missing] = await page.$eval(`#counts tr[data-id="${id}"]`, cells);
     assert.deepEqual([events, missing], [`1 – ${last}`, '0']);
     assert.ok(Number(caughtUp) > 0, 'nothing was asked for');
     assert.match(await text('#counts'), /broke once\.No event is missing\./);
   },
   async 'a Flag appears with the strip that shows why'() {
     flag = await raise();
-    await page.waitForFunction(() => [...document.querySelectorAll('#flags img')].some((image) => image.complete && image.naturalWidth > 0));
+    await page.waitForFunction(() => document.querySelector('#flags img')?.naturalWidth > 0);
     assert.equal(await text('#flags h3'), flag.code.text);
     assert.match(await page.$eval('#flags img', (image) => image.alt), /strip/);
     assert.match(await text('[role=alert]'), /Atrial fibrillation since /);
@@ -144,6 +147,18 @@ const checks = {
     assert.ok(asked.some((url) => url.startsWith('ws://')) && asked.some((url) => url.includes('$events')));
     for (const secret of [server.key, PATIENT]) assert.deepEqual(asked.filter((url) => url.includes(secret)), []);
     assert.deepEqual(complaints, []);
+  },
+  async 'of another patient nothing of the first is shown'() {
+    await server.write({ ...flag, status: 'active' });
+    await page.waitForSelector('#flags h3');
+    await page.locator('aria/Stop').click();
+    await state('stopped');
+    await page.locator('aria/Patient').fill('bed-5');
+    await page.locator('aria/Start').click();
+    await state('live');
+    assert.deepEqual([await text('#flags'), await text('#value'), (await shown()).length], ['None', '–', 0]);
+    assert.equal(await page.$eval('#trend', (svg) => svg.childElementCount), 0);
+    assert.equal(await page.$eval('#trend', (svg) => svg.getAttribute('aria-label')), 'No heart rate yet');
   },
   async 'whoever leaves ends the subscriptions'() {
     assert.equal((await server.find('Subscription?status=active')).length, 2);

@@ -12,8 +12,8 @@ export class Server {
 
   constructor(afferent) {
     this.#afferent = afferent;
-    const made = execFileSync(afferent, ['admin', 'key', 'create', '--sandbox', '--data', this.#data], { stdio: ['ignore', 'pipe', 'ignore'] });
-    this.key = made.toString().trim();
+    const given = ['admin', 'key', 'create', '--sandbox', '--data', this.#data];
+    this.key = execFileSync(afferent, given, { stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim();
   }
 
   get url() {

@@ -33,8 +33,11 @@ export class Rates {
   // Whether it is news; `number` is the event's, none where it was there before.
   take(observation, number) {
     const before = this.#all.get(observation.id);
-    if (before && before.version >= version(observation)) return false;
-    this.#all.set(observation.id, shown(observation, before?.number ?? number));
+    const isOlder = before && before.version >= version(observation);
+    // It may have been found before its event came.
+    if (isOlder && (before.number || !number)) return false;
+    if (isOlder) before.number = number;
+    else this.#all.set(observation.id, shown(observation, before?.number ?? number));
     if (this.#all.size > MOST) this.#all.delete(this.list[0].id);
     return true;
   }

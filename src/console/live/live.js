@@ -17,10 +17,12 @@ const websocket = new URL("../subscription/websocket", location.href);
 websocket.protocol = websocket.protocol.replace("http", "ws");
 
 const element = (id) => document.getElementById(id);
+// The last that was begun. What an earlier one still hears of another patient is not shown.
 let watch;
 
 // One patient, watched until `stop`.
 class Watch {
+  isOver = false;
   #fhir;
   #feed;
   #patient;
@@ -30,7 +32,6 @@ class Watch {
   #was;
   #breaks = 0;
   #frame;
-  #ticks = [];
 
   constructor(key, patient) {
     this.#fhir = new Fhir(base, key);
@@ -41,7 +42,7 @@ class Watch {
 
   async start() {
     this.#show();
-    this.#ticks = [setInterval(() => showWhen(this.#rates.newest), 1000), setInterval(() => this.#look(), LOOK_MS)];
+    this.#showFlags();
     const patient = `patient=${this.#patient}`;
     await this.#feed.start([
       {
@@ -62,9 +63,14 @@ class Watch {
     this.#feed.hurry();
   }
 
+  // How long ago the newest was.
+  tick() {
+    showWhen(this.#rates.newest);
+  }
+
   // Reads what there was before the subscriptions, after they are made: so nothing falls between the two. Then the Flags, as
   // often as it is called. What fails is tried the next time.
-  async #look() {
+  async look() {
     if (this.#feed.state.name !== "live") return;
     try {
       if (!this.#hasBefore) {
@@ -82,24 +88,21 @@ class Watch {
 
   async #raise(flag) {
     const raised = flag && this.#flags.take(flag);
-    if (raised) announce(raised);
-    showFlags(this.#flags.active);
-    if (await this.#flags.fetch()) showFlags(this.#flags.active);
+    if (raised && watch === this) announce(raised);
+    this.#showFlags();
+    if (await this.#flags.fetch()) this.#showFlags();
   }
 
   #changed() {
     const { name } = this.#feed.state;
     const isNew = name !== this.#was;
     this.#was = name;
+    this.isOver = name === "ended" || name === "stopped";
+    if (isNew && name === "reconnecting") this.#breaks += 1;
+    if (isNew && name === "live") this.look();
     showState(this.#feed.state);
     this.later();
-    if (!isNew) return;
-    if (name === "reconnecting") this.#breaks += 1;
-    if (name === "live") this.#look();
-    if (name === "ended" || name === "stopped") {
-      this.#ticks.forEach(clearInterval);
-      ended();
-    }
+    if (this.isOver) ended();
   }
 
   // Many events at once are shown once.
@@ -109,9 +112,14 @@ class Watch {
 
   #show() {
     this.#frame = undefined;
+    if (watch !== this) return;
     showHeart(this.#rates);
     showRows(this.#rates.list);
-    showCounts(this.#feed.state.subscriptions, this.#breaks);
+    showCounts(this.#feed.state, this.#breaks);
+  }
+
+  #showFlags() {
+    if (watch === this) showFlags(this.#flags.active);
   }
 }
 
@@ -122,6 +130,7 @@ function begin() {
   for (const id of ["key", "patient"]) element(id).readOnly = true;
   element("access").className = "running";
   element("go").textContent = "Stop";
+  element("announced").textContent = "";
   watch = new Watch(key, patient);
   watch.start();
 }
@@ -130,17 +139,18 @@ function ended() {
   for (const id of ["key", "patient"]) element(id).readOnly = false;
   element("access").className = "";
   element("go").textContent = "Start";
-  watch = undefined;
 }
 
 element("key").value = sessionStorage.getItem("afferent-key") ?? "";
 element("patient").value = sessionStorage.getItem("afferent-patient") ?? "";
 element("access").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (watch) watch.stop();
-  else begin();
+  if (!watch || watch.isOver) begin();
+  else watch.stop();
 });
 new ResizeObserver(() => watch?.later()).observe(element("trend"));
+setInterval(() => watch?.tick(), 1000);
+setInterval(() => watch?.look(), LOOK_MS);
 addEventListener("online", () => watch?.hurry());
 addEventListener("pagehide", () => watch?.stop());
 if (element("access").checkValidity()) begin();

@@ -16,6 +16,8 @@ function draw(tag, attributes, text) {
   return node;
 }
 
+// What a pulse tells is drawn beside what the heart's own activity tells.
+const isSecond = (series) => series.endsWith("|pulse-rate");
 const clock = (ms) => new Date(ms).toISOString().slice(11, 16);
 
 // The last hour up to the newest of `rates`, which are in the order of their times.
@@ -25,10 +27,13 @@ export function trend(svg, rates) {
   const all = rates.filter(({ value }) => value !== undefined).map((rate) => ({ ...rate, at: Date.parse(rate.time) }));
   const last = all.at(-1)?.at;
   const points = all.filter(({ at }) => at > last - HOUR_MS);
-  if (points.length === 0) return svg.replaceChildren();
+  if (points.length === 0) {
+    svg.setAttribute("aria-label", "No heart rate yet");
+    return svg.replaceChildren();
+  }
   const [first] = points;
   const values = points.map(({ value }) => value);
-  // Ten to either side at least, so that a calm heart looks calm.
+  // With room to either side, so that a calm heart looks calm.
   const low = Math.floor((Math.min(...values) - 8) / 10) * 10;
   const high = Math.ceil((Math.max(...values) + 8) / 10) * 10;
   // A few values do not fill the width: a quarter of an hour does.
@@ -43,13 +48,18 @@ export function trend(svg, rates) {
   }
   parts.push(draw("text", { class: "tick", x: EDGE.left, y: HEIGHT - 6 }, clock(from)));
   parts.push(draw("text", { class: "tick", x: width - EDGE.right, y: HEIGHT - 6, "text-anchor": "end" }, clock(last)));
-  for (const series of new Set(points.map((point) => point.series))) {
+  const second = points.find(({ series }) => isSecond(series));
+  if (second) parts.push(draw("text", { class: "tick", x: width / 2, y: HEIGHT - 6, "text-anchor": "middle" }, `dotted: ${second.name}`));
+  const names = [...new Set(points.map(({ series }) => series))].sort((a, b) => isSecond(a) - isSecond(b));
+  for (const series of names) {
     parts.push(...line(points.filter((point) => point.series === series), x, y));
   }
   const end = points.at(-1);
   parts.push(draw("circle", { class: "end", cx: x(end.at), cy: y(end.value), r: 5 }));
   svg.replaceChildren(...parts);
-  svg.setAttribute("aria-label", `Heart rate from ${clock(first.at)} to ${clock(last)} UTC, between ${Math.round(Math.min(...values))} and ${Math.round(Math.max(...values))} per minute`);
+  const [least, most] = [Math.min(...values), Math.max(...values)].map(Math.round);
+  const span = `from ${clock(first.at)} to ${clock(last)} UTC`;
+  svg.setAttribute("aria-label", `Heart rate ${span}, between ${least} and ${most} per minute`);
 }
 
 function line(points, x, y) {
@@ -60,6 +70,6 @@ function line(points, x, y) {
     path += `${joins ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
     if (points.length <= DOTS) dots.push(draw("circle", { class: isPoor ? "dot poor" : "dot", cx: x(at), cy: y(value), r: 2.5 }));
   });
-  const second = points[0].series.endsWith("|pulse-rate") ? " second" : "";
-  return [draw("path", { class: `line${second}`, d: path }), ...dots];
+  const kind = isSecond(points[0].series) ? "line second" : "line";
+  return [draw("path", { class: kind, d: path }), ...dots];
 }

@@ -77,7 +77,9 @@ export function showRows(list) {
   element("rows").replaceChildren(...newest.map((rate) => {
     const value = rate.value === undefined ? rate.absent : String(rate.value);
     const quality = rate.quality === undefined ? "" : rate.quality.toFixed(2);
-    const line = row("td", [utc(rate.time), value, quality, rate.number ?? "before"]);
+    const time = make("td", utc(rate.time));
+    if (rate.name !== "Heart rate") time.append(" ", make("span", rate.name, "soft"));
+    const line = row("td", [time, value, quality, rate.number ?? "before"]);
     if (rate.status === "entered-in-error") line.className = "void";
     line.dataset.id = rate.id;
     return line;
@@ -113,7 +115,7 @@ export function showFlags(flags) {
 }
 
 // Numbers of the events that were handed on, and whether all of them were there.
-export function showCounts(subscriptions, breaks) {
+export function showCounts({ name: state, subscriptions }, breaks) {
   if (subscriptions.length === 0) return element("counts").replaceChildren("Nothing yet");
   const table = make("table");
   table.append(row("th", ["", "Numbers", "Caught up with", "Missing"]));
@@ -124,6 +126,8 @@ export function showCounts(subscriptions, breaks) {
   }
   const missing = subscriptions.reduce((sum, one) => sum + one.missing, 0);
   const broke = ["The connection has held.", "The connection broke once."][breaks] ?? `The connection broke ${breaks} times.`;
-  const gap = missing === 0 ? make("p", "No event is missing.") : make("p", `Events are missing: ${missing}.`, "gap");
+  let gap = make("p", "No event is missing.", "good");
+  if (state !== "live") gap = make("p", "Whether an event is missing shows when it is live again.");
+  if (missing > 0) gap = make("p", `Events are missing: ${missing}.`, "gap");
   element("counts").replaceChildren(table, make("p", broke), gap);
 }
