@@ -8,8 +8,8 @@ export const RATE_HZ = 250;
 // Seconds to the next beat, of a heart between 62 and 86 beats a minute.
 const regular = (at) => 60 / (74 + 12 * Math.sin(at / 80)) * (1 + 0.03 * Math.sin(Math.PI * at / 2));
 
-// Microvolts of each second. From the second `fibrillates` on the atria fibrillate: each beat comes when it likes, without a P wave.
-export function record(seconds, fibrillates) {
+// Microvolts of each second. Between two seconds the atria fibrillate: each beat comes when it likes, without a P wave.
+export function record(seconds, [onset, end]) {
   const samples = new Float64Array(seconds * RATE_HZ);
   let chance = 17;
   const irregular = () => {
@@ -17,7 +17,7 @@ export function record(seconds, fibrillates) {
     return 0.38 + 0.5 * chance / 2_147_483_647;
   };
   for (let beat = 0.4, isIrregular = false; beat < seconds; beat += isIrregular ? irregular() : regular(beat)) {
-    isIrregular = beat >= fibrillates;
+    isIrregular = beat >= onset && beat < end;
     for (const [offset, width, height] of WAVES.slice(isIrregular ? 1 : 0)) {
       const centre = beat + offset;
       const first = Math.max(0, Math.ceil((centre - 5 * width) * RATE_HZ));
@@ -26,7 +26,7 @@ export function record(seconds, fibrillates) {
     }
   }
   // What the atria do instead.
-  for (let n = fibrillates * RATE_HZ; n < samples.length; n += 1) {
+  for (let n = onset * RATE_HZ; n < end * RATE_HZ; n += 1) {
     samples[n] += 0.035 * Math.sin(2 * Math.PI * 6.1 * n / RATE_HZ) + 0.02 * Math.sin(2 * Math.PI * 7.7 * n / RATE_HZ);
   }
   const microvolts = Array.from(samples, (mv) => Math.round(mv * 1000));

@@ -11,7 +11,7 @@ import { Server } from './server.mjs';
 const [afferent, executablePath, pictures] = process.argv.slice(2);
 const PATIENT = 'bed-4';
 const MINUTES = 22;
-const FIBRILLATING = 4;
+const FIBRILLATION = [17, 21];
 const HEART_RATES = `Observation?patient=${PATIENT}&code=http://loinc.org%7C8867-4&_sort=date`;
 
 const server = new Server(afferent);
@@ -54,20 +54,26 @@ async function until(what, isSo) {
 }
 const settled = () => until('packets to be processed', async () => (await server.api('GET', '/api/v1/ingest/lag')).pending === 0);
 
-// A Flag with the strip that shows why. Until there is a rule that raises one from the ECG, somebody does.
-async function raise() {
-  const [strip] = await server.find(`DocumentReference?patient=${PATIENT}&category=ecg&_sort=-date`);
-  const valueReference = { reference: `DocumentReference/${strip.id}` };
-  const detail = { url: 'http://hl7.org/fhir/StructureDefinition/flag-detail', valueReference };
-  return server.write({
-    resourceType: 'Flag', id: 'rhythm', status: 'active', extension: [detail],
-    code: { text: 'Atrial fibrillation' }, subject: { reference: `Patient/${PATIENT}` },
-    period: { start: strip.context.period.start },
-  });
+// Each heart rate there is, once and in order, and each of their events, as the server has numbered them.
+async function hasAll() {
+  const stored = await server.find(HEART_RATES);
+  await shows(stored.length);
+  const all = await shown();
+  assert.deepEqual(all.map(({ id }) => id), stored.map(({ id }) => id));
+  const numbers = all.map(({ number }) => number).filter((number) => number !== 'before').map(Number);
+  assert.deepEqual(numbers, numbers.map((_, index) => index + 1));
+  const [id] = await page.$$eval('#counts tr[data-id]', (rows) => rows.map((row) => row.dataset.id));
+  const { entry } = await server.api('GET', `/fhir/R4/Subscription/${id}/$status`);
+  const last = entry[0].resource.parameter.find(({ name }) => name === 'events-since-subscription-start').valueString;
+  assert.equal(numbers.at(-1), Number(last));
+  const cells = (row) => [...row.cells].map((cell) => cell.textContent);
+  const [, events, caughtUp, missing] = await page.$eval(`#counts tr[data-id="${id}"]`, cells);
+  assert.deepEqual([events, missing], [`1 – ${last}`, '0']);
+  assert.ok(Number(caughtUp) > 0, 'nothing was asked for');
+  assert.match(await text('#counts'), /broke once\.No event is missing\./);
 }
 
-const patch = new Patch(server.url, server.key, 'patch-1', MINUTES, FIBRILLATING);
-let flag;
+const patch = new Patch(server.url, server.key, 'patch-1', MINUTES, FIBRILLATION);
 
 const checks = {
   async 'shows what was there, and what comes'() {
@@ -92,7 +98,7 @@ const checks = {
     assert.match(await page.$eval('#trend', (svg) => svg.getAttribute('aria-label')), /between \d+ and \d+ per minute/);
   },
   async 'goes on through a server that is killed, without a gap'() {
-    const sending = patch.send(MINUTES - 7);
+    const sending = patch.send(FIBRILLATION[0] - 7);
     await patch.has(10);
     await server.kill();
     await state('reconnecting');
@@ -110,28 +116,18 @@ const checks = {
     release();
     held = undefined;
     await state('live');
-    await shows(stored.length);
-    assert.deepEqual((await shown()).map(({ id }) => id), (await server.find(HEART_RATES)).map(({ id }) => id));
+    await hasAll();
   },
-  async 'every event once and in order, as the server has numbered them'() {
-    const numbers = (await shown()).map(({ number }) => number).filter((number) => number !== 'before').map(Number);
-    assert.deepEqual(numbers, numbers.map((_, index) => index + 1));
-    const [id] = await page.$$eval('#counts tr[data-id]', (rows) => rows.map((row) => row.dataset.id));
-    const { entry } = await server.api('GET', `/fhir/R4/Subscription/${id}/$status`);
-    const last = entry[0].resource.parameter.find(({ name }) => name === 'events-since-subscription-start').valueString;
-    assert.equal(numbers.at(-1), Number(last));
-    const cells = (row) => [...row.cells].map((cell) => cell.textContent);
-    const [, events, caughtUp, missing] = await page.$eval(`#counts tr[data-id="${id}"]`, cells);
-    assert.deepEqual([events, missing], [`1 – ${last}`, '0']);
-    assert.ok(Number(caughtUp) > 0, 'nothing was asked for');
-    assert.match(await text('#counts'), /broke once\.No event is missing\./);
-  },
-  async 'a Flag appears with the strip that shows why'() {
-    flag = await raise();
+  async 'a Flag appears when the heart fibrillates, with the strip that shows why'() {
+    await patch.send(FIBRILLATION[1] - FIBRILLATION[0]);
     await page.waitForFunction(() => document.querySelector('#flags img')?.naturalWidth > 0);
-    assert.equal(await text('#flags h3'), flag.code.text);
-    assert.match(await page.$eval('#flags img', (image) => image.alt), /strip/);
+    assert.equal(await text('#flags h3'), 'Atrial fibrillation');
+    const since = await page.$eval('#flags time', (time) => Date.parse(time.dateTime));
+    assert.ok(Math.abs(since - patch.time(FIBRILLATION[0])) < 10_000, `since ${new Date(since).toISOString()}`);
+    assert.match(await page.$eval('#flags img', (image) => image.alt), /^Electrocardiogram strip/);
     assert.match(await text('[role=alert]'), /Atrial fibrillation since /);
+    await settled();
+    await hasAll();
     await page.screenshot({ path: join(pictures, 'live.png'), fullPage: true });
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
     await page.setViewport({ width: 390, height: 844, deviceScaleFactor: 2 });
@@ -140,8 +136,10 @@ const checks = {
     await page.screenshot({ path: join(pictures, 'live-phone.png'), fullPage: true });
   },
   async 'a Flag that ends goes'() {
-    await server.write({ ...flag, status: 'inactive' });
+    await patch.send(MINUTES - FIBRILLATION[1]);
     await page.waitForFunction(() => document.getElementById('flags').textContent === 'None');
+    await settled();
+    await hasAll();
   },
   async 'no URL holds the key or whom it is about, and nothing breaks the policy'() {
     assert.ok(asked.some((url) => url.startsWith('ws://')) && asked.some((url) => url.includes('$events')));
@@ -149,7 +147,8 @@ const checks = {
     assert.deepEqual(complaints, []);
   },
   async 'of another patient nothing of the first is shown'() {
-    await server.write({ ...flag, status: 'active' });
+    const subject = { reference: `Patient/${PATIENT}` };
+    await server.write({ resourceType: 'Flag', id: 'falls', status: 'active', code: { text: 'May fall' }, subject });
     await page.waitForSelector('#flags h3');
     await page.locator('aria/Stop').click();
     await state('stopped');

@@ -14,13 +14,18 @@ export class Patch {
   #sent = 0;
   #watching = [];
 
-  // It has recorded for so many minutes until now, the last of them of a heart that fibrillates.
-  constructor(url, key, device, minutes, fibrillating) {
+  // It has recorded for so many minutes until now; between two of them the heart fibrillated.
+  constructor(url, key, device, minutes, fibrillation) {
     this.#url = `${url.replace('http', 'ws')}/ingest/stream`;
     this.#key = key;
     this.device = device;
     this.#start = (Math.floor(Date.now() / 60_000) - minutes) * 60_000;
-    this.#seconds = record(minutes * MINUTE, (minutes - fibrillating) * MINUTE);
+    this.#seconds = record(minutes * MINUTE, fibrillation.map((minute) => minute * MINUTE));
+  }
+
+  // When a minute began.
+  time(minute) {
+    return this.#start + minute * MINUTE * 1000;
   }
 
   #packets(minute) {
@@ -29,7 +34,7 @@ export class Patch {
       device: this.device,
       stream: 'ecg',
       sequence: from + index,
-      device_time: new Date(this.#start + (from + index) * 1000).toISOString(),
+      device_time: new Date(this.time(minute) + index * 1000).toISOString(),
       ...(from + index + 1 === this.#seconds.length && { end_of_stream: true }),
       samples: { signal: 'ecg', lead: 'II', rate_hz: RATE_HZ, unit: 'uV', values },
     }));

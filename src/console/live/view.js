@@ -2,8 +2,8 @@
 
 import { trend } from "./trend.js";
 
-// A heart rate is old when the next two should have come.
-const OLD_MS = 180_000;
+// A heart rate is old when the next three should have come.
+const OLD_MS = 240_000;
 const ROWS = 100;
 
 const element = (id) => document.getElementById(id);
