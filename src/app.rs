@@ -163,15 +163,23 @@ impl App {
             public_url: config.public_url.clone(),
             check_references: config.check_references,
             validate_writes: config.validate_writes,
-            channels: Some(control_state.ways.clone()),
+            channels: Some((control_state.ways.clone(), control_state.vault.clone())),
         };
         let rest_state =
             rest::RestState::new(store.clone(), auth, settings, conformance, validator).context("capability")?;
         let rest = rest::routers(&rest_state).context("capability")?;
-        let told = (control_state.ways.clone(), open);
-        let subscriptions =
-            Subscriptions::new(store.clone(), rest_state, told, Arc::clone(&clock), subscription::Patience::default())
-                .context("subscriptions")?;
+        let subscriptions = Subscriptions::new(subscription::Parts {
+            store: store.clone(),
+            rest: rest_state,
+            vault: control_state.vault.clone(),
+            ways: control_state.ways.clone(),
+            reach: open,
+            clock: Arc::clone(&clock),
+            telemetry: telemetry.clone(),
+            patience: subscription::Patience::default(),
+        })
+        .context("subscriptions")?;
+        subscriptions.mask().await.context("subscriptions")?;
         subscriptions.start();
         let is_https = config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
         let router = Router::new()
@@ -271,6 +279,11 @@ fn operations(store: Store, telemetry: Telemetry, clock: Arc<dyn Clock>) -> Rout
         }
         if let Ok((held, [warnings, errors, critical])) = store.open_counts().await {
             telemetry.open(held, [("warning", warnings), ("error", errors), ("critical", critical)]);
+        }
+        if let Ok(counts) = store.subscription_counts().await {
+            telemetry.subscriptions(counts.by_status.iter().map(|(status, count)| (status.code(), *count)));
+            let age = counts.oldest.map_or(0, |oldest| clock.now().seconds_since(oldest).max(0.0) as i64);
+            telemetry.subscription_backlog(counts.changes, counts.events, age);
         }
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         ([(header::CONTENT_TYPE, kind)], telemetry.text()).into_response()

@@ -19,6 +19,17 @@ struct Alert {
     severity: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Notification {
+    channel: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Status {
+    status: &'static str,
+}
+
 /// Handle to all counters; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
@@ -46,6 +57,12 @@ pub struct Telemetry {
     delivery_repaired: Counter,
     outbox: Gauge,
     outbox_age: Gauge,
+    events_numbered: Counter,
+    notifications: Family<Notification, Counter>,
+    subscriptions: Family<Status, Gauge>,
+    changes_waiting: Gauge,
+    events_waiting: Gauge,
+    events_age: Gauge,
 }
 
 impl Default for Telemetry {
@@ -71,6 +88,7 @@ impl Default for Telemetry {
         let delivery_refused =
             counter("resources_refused", "Resources refused by receivers, or not valid and not sent");
         let delivery_repaired = counter("resources_repaired", "Resources receivers had lost or changed, sent again");
+        let events_numbered = counter("subscription_events", "Events of subscriptions that were numbered");
         let refused = Family::<Reason, Counter>::default();
         registry.register("requests_refused", "Ingest requests refused, by reason", refused.clone());
         let (orphans, orphan_age, pending) = (Gauge::default(), Gauge::default(), Gauge::default());
@@ -87,6 +105,17 @@ impl Default for Telemetry {
         let (outbox, outbox_age) = (Gauge::default(), Gauge::default());
         registry.register("outbox_operations", "Operations that are not delivered yet", outbox.clone());
         registry.register("outbox_age_seconds", "Seconds the oldest of them has waited", outbox_age.clone());
+        let notifications = Family::<Notification, Counter>::default();
+        let help = "Attempts to notify subscribers, by channel and outcome";
+        registry.register("subscription_notifications", help, notifications.clone());
+        let subscriptions = Family::<Status, Gauge>::default();
+        registry.register("subscriptions", "Subscriptions, by status", subscriptions.clone());
+        let (changes_waiting, events_waiting, events_age) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let help = "Changes somebody may have subscribed to that are not matched yet";
+        registry.register("subscription_changes_waiting", help, changes_waiting.clone());
+        let help = "Events of active subscriptions that have not arrived yet, websockets apart";
+        registry.register("subscription_events_waiting", help, events_waiting.clone());
+        registry.register("subscription_age_seconds", "Seconds the oldest of them has waited", events_age.clone());
         Self {
             registry: Arc::new(registry),
             stored,
@@ -112,6 +141,12 @@ impl Default for Telemetry {
             delivery_repaired,
             outbox,
             outbox_age,
+            events_numbered,
+            notifications,
+            subscriptions,
+            changes_waiting,
+            events_waiting,
+            events_age,
         }
     }
 }
@@ -196,6 +231,31 @@ impl Telemetry {
     pub fn outbox(&self, waiting: i64, age_s: i64) {
         self.outbox.set(waiting);
         self.outbox_age.set(age_s);
+    }
+
+    /// Events numbered.
+    pub fn events_numbered(&self, count: usize) {
+        self.events_numbered.inc_by(count as u64);
+    }
+
+    /// An attempt to notify a subscriber.
+    pub fn notified(&self, channel: &'static str, is_sent: bool) {
+        let outcome = if is_sent { "sent" } else { "failed" };
+        self.notifications.get_or_create(&Notification { channel, outcome }).inc();
+    }
+
+    /// How many subscriptions have each status.
+    pub fn subscriptions(&self, counts: impl IntoIterator<Item = (&'static str, i64)>) {
+        for (status, count) in counts {
+            self.subscriptions.get_or_create(&Status { status }).set(count);
+        }
+    }
+
+    /// Changes that are not matched yet, events that have not arrived, and how many seconds the oldest of those has waited.
+    pub fn subscription_backlog(&self, changes: i64, events: i64, age_s: i64) {
+        self.changes_waiting.set(changes);
+        self.events_waiting.set(events);
+        self.events_age.set(age_s);
     }
 
     /// The Prometheus text.

@@ -32,7 +32,7 @@ pub use home::Home;
 pub use keyring::Keyring;
 pub use period::{KeyUse, Period};
 pub use settings::Settings;
-pub use vault::{SealError, Vault};
+pub use vault::{SealError, Sealer, Vault};
 
 use crate::id::{DeviceKey, TenantId};
 use crate::store::{Store, StoreError};

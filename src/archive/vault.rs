@@ -61,6 +61,14 @@ impl Vault {
     /// # Errors
     /// The master key or the archive's home is not to be had, or the database failed.
     pub async fn seal(&self, tenant: &TenantId, place: &str, plain: &[u8]) -> Result<Vec<u8>, ArchiveError> {
+        self.sealer(tenant).await?.seal(place, plain)
+    }
+
+    /// What seals secrets of a tenant without another look at the database: for within a transaction.
+    ///
+    /// # Errors
+    /// The master key or the archive's home is not to be had, or the database failed.
+    pub async fn sealer(&self, tenant: &TenantId) -> Result<Sealer, ArchiveError> {
         let keyring = self.keyring().await?;
         let current = keyring.current(tenant, KeyUse::Secrets).await;
         let (id, key) = match current {
@@ -70,12 +78,7 @@ impl Vault {
         };
         let damaged = || ArchiveError::System("a data key has no id of its own".to_owned());
         let id: [u8; ID] = hex::decode(&id).ok().and_then(|id| id.try_into().ok()).ok_or_else(damaged)?;
-        let nonce = random::<12>().map_err(MasterError::from)?;
-        let mut sealed = plain.to_vec();
-        cipher(&key)?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), label(tenant, place), &mut sealed)
-            .map_err(|_| ArchiveError::System("a secret cannot be sealed".to_owned()))?;
-        Ok([&id[..], &nonce, &sealed].concat())
+        Ok(Sealer { tenant: tenant.clone(), id, key })
     }
 
     /// Opens what was sealed in a place.
@@ -139,6 +142,29 @@ impl Vault {
         }
         let opened = self.settings.open(&self.store, Arc::clone(&self.clock)).await?;
         Ok(known.insert(opened.keyring().clone()).clone())
+    }
+}
+
+/// A tenant's key in hand.
+#[derive(Debug)]
+pub struct Sealer {
+    tenant: TenantId,
+    id: [u8; ID],
+    key: DataKey,
+}
+
+impl Sealer {
+    /// Seals something that is kept in a place.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, ArchiveError> {
+        let nonce = random::<12>().map_err(MasterError::from)?;
+        let mut sealed = plain.to_vec();
+        cipher(&self.key)?
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), label(&self.tenant, place), &mut sealed)
+            .map_err(|_| ArchiveError::System("a secret cannot be sealed".to_owned()))?;
+        Ok([&self.id[..], &nonce, &sealed].concat())
     }
 }
 

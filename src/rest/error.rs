@@ -117,6 +117,9 @@ pub enum Error {
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
+    /// Secrets cannot be sealed: the master key or its home cannot be reached.
+    #[error("secrets cannot be sealed for now; try again")]
+    Sealing,
     /// A stored resource is not what it must be.
     #[error("stored resource is damaged")]
     Damaged,
@@ -152,6 +155,7 @@ impl Error {
         match self {
             Self::At { error, .. } => error.status(),
             Self::Store(StoreError::Busy) | Self::Denied(Denied::Limited) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Sealing => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) if error.is_contention() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unprocessable(_) | Self::NotValid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Gone(_) => StatusCode::GONE,
@@ -193,6 +197,7 @@ impl Error {
         }
         let code = match self {
             Self::Store(StoreError::Busy) | Self::Denied(Denied::Limited) => "throttled",
+            Self::Sealing => "transient",
             Self::Store(error) if error.is_contention() => "transient",
             Self::Content(invalid) if invalid.is_structure => "structure",
             Self::Refused { .. } => "invalid",
@@ -220,6 +225,7 @@ impl Error {
                 limit.to_string()
             }
             Self::Store(error) if error.is_contention() => "others are writing the same; try again".to_owned(),
+            Self::Sealing => self.to_string(),
             _ if code == "transient" => "the database cannot be reached for now; try again".to_owned(),
             _ if code == "exception" => "the server failed to answer; the failure is in its log".to_owned(),
             other => other.to_string(),

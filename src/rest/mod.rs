@@ -43,4 +43,4 @@ pub use error::Error;
 pub use explain::search_of;
 pub use router::{StartError, canonical_router, check, router, routers};
 pub use state::{RestState, Settings};
-pub(crate) use subscription::{Watching, notification};
+pub(crate) use subscription::{Watching, mask, notification, seal};

@@ -104,8 +104,8 @@ pub use statement::Statement;
 pub use storage::Storage;
 pub use subscription::{
     Binding, ChannelType, Content, Definition, EVENTS_KEPT_US, HookChannel, Matched, NewEvent, NewSubscription,
-    NotedChange, SubscriptionEvent, SubscriptionRecord, SubscriptionStatus, TakenSubscription, Watch,
-    WatchedSubscription,
+    NotedChange, SubscriptionCounts, SubscriptionEvent, SubscriptionRecord, SubscriptionStatus, TakenSubscription,
+    UnsealedSubscription, Watch, WatchedSubscription,
 };
 pub use tenant::TenantFacts;
 pub use write::{Condition, Effect, Found, Head, Known, Put, Writing, new_id};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Subscriptions;
 use crate::auth::Bearer;
 use crate::rest::notification::{NotificationType, Told};
+use crate::rest::seal::{self, Opened};
 use crate::store::{ChannelType, StoreError, SubscriptionRecord, SubscriptionStatus, TakenSubscription, while_held};
 use crate::time::{Instant, MICROS};
 
@@ -14,6 +15,12 @@ const KEEP: Duration = Duration::from_secs(3);
 /// No transaction of ours lasts longer: requests are cut off by then, and what is idle in between as well.
 const SETTLES_US: i64 = 60 * MICROS;
 
+/// A subscription in a worker's hands, with what nobody but its endpoint is to know.
+struct Held<'a> {
+    taken: &'a TakenSubscription,
+    secrets: Opened,
+}
+
 impl Subscriptions {
     /// Does what is due of a subscription.
     ///
@@ -21,7 +28,17 @@ impl Subscriptions {
     /// The database failed; the subscription is somebody's again when its time is over.
     pub(super) async fn work(&self, taken: &TakenSubscription) -> Result<(), StoreError> {
         let Some(record) = self.store.subscription(&taken.tenant, &taken.id).await? else { return Ok(()) };
-        let attended = while_held(KEEP, || self.store.keep_subscription(taken), self.attend(taken, &record)).await;
+        let secrets = match seal::open(&self.vault, &taken.tenant, &taken.id, record.sealed.as_deref()).await {
+            Ok(secrets) => secrets,
+            // No fault of the endpoint's. It is somebody's again when this worker's time is over.
+            Err(error) => {
+                let (tenant, error) = (&taken.tenant, &error as &dyn std::error::Error);
+                tracing::error!(%tenant, subscription = %taken.id, error, "secrets cannot be opened; it is tried again");
+                return Ok(());
+            }
+        };
+        let held = Held { taken, secrets };
+        let attended = while_held(KEEP, || self.store.keep_subscription(taken), self.attend(&held, &record)).await;
         match attended {
             // Somebody wrote the resource meanwhile: it is due again at once.
             Err(error) if error.is_contention() => {
@@ -32,16 +49,17 @@ impl Subscriptions {
     }
 
     /// Goes on as long as more waits than fits into a notification, and the right to be told is there.
-    async fn attend(&self, taken: &TakenSubscription, record: &SubscriptionRecord) -> Result<(), StoreError> {
+    async fn attend(&self, held: &Held<'_>, record: &SubscriptionRecord) -> Result<(), StoreError> {
         let mut record = record.clone();
-        while let Some(sent) = self.step(taken, &record).await? {
+        while let Some(sent) = self.step(held, &record).await? {
             record = SubscriptionRecord { sent, attempts: 0, problem: None, ..record };
         }
         Ok(())
     }
 
     /// One attempt; the number of the last event that arrived where more waits and it is still in these hands.
-    async fn step(&self, taken: &TakenSubscription, record: &SubscriptionRecord) -> Result<Option<i64>, StoreError> {
+    async fn step(&self, held: &Held<'_>, record: &SubscriptionRecord) -> Result<Option<i64>, StoreError> {
+        let taken = held.taken;
         let turn = |status, problem| self.store.turn_subscription(taken, status, problem);
         if record.definition.end.is_some_and(|end| end <= self.clock.now()) {
             return turn(SubscriptionStatus::Off, None).await.map(|_| None);
@@ -51,8 +69,8 @@ impl Subscriptions {
             return turn(SubscriptionStatus::Off, Some(problem)).await.map(|_| None);
         };
         match record.status {
-            SubscriptionStatus::Requested => self.begin(taken, record).await.map(|()| None),
-            SubscriptionStatus::Active => self.tell(taken, record, &bearer).await,
+            SubscriptionStatus::Requested => self.begin(held, record).await.map(|()| None),
+            SubscriptionStatus::Active => self.tell(held, record, &bearer).await,
             // It has been so for as long as events are kept.
             SubscriptionStatus::Error => turn(SubscriptionStatus::Off, record.problem.as_deref()).await.map(|_| None),
             SubscriptionStatus::Off => self.store.subscription_tried(taken, Ok(record.sent), None).await.map(|_| None),
@@ -60,27 +78,28 @@ impl Subscriptions {
     }
 
     /// Makes it active once nothing that happens is missed and, for a topic, somebody is there.
-    async fn begin(&self, taken: &TakenSubscription, record: &SubscriptionRecord) -> Result<(), StoreError> {
+    async fn begin(&self, held: &Held<'_>, record: &SubscriptionRecord) -> Result<(), StoreError> {
         let mut since = None;
         let begin = self.clock.now();
         while !self.store.is_settled(&mut since).await? && self.clock.now() < begin.plus(SETTLES_US) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let greets = record.definition.topic.is_some() && record.definition.channel.kind != ChannelType::Websocket;
-        let greeted = if greets { self.send(record, NotificationType::Handshake, &[]).await } else { Ok(()) };
+        let greeted = if greets { self.send(held, record, NotificationType::Handshake, &[]).await } else { Ok(()) };
         let (status, problem) = match &greeted {
             Ok(()) => (SubscriptionStatus::Active, None),
             Err(problem) => (SubscriptionStatus::Error, Some(problem.as_str())),
         };
-        self.store.turn_subscription(taken, status, problem).await.map(drop)
+        self.store.turn_subscription(held.taken, status, problem).await.map(drop)
     }
 
     async fn tell(
         &self,
-        taken: &TakenSubscription,
+        held: &Held<'_>,
         record: &SubscriptionRecord,
         bearer: &Arc<Bearer>,
     ) -> Result<Option<i64>, StoreError> {
+        let taken = held.taken;
         let channel = &record.definition.channel;
         if channel.kind == ChannelType::Websocket {
             // Whoever is bound is told by the websocket; here it is looked now and then whether it may still be so.
@@ -93,9 +112,9 @@ impl Subscriptions {
         let told = self.told(record, bearer, record.sent, channel.max_count).await?;
         let sent = told.last().map_or(record.sent, |told| told.event.number);
         let result = if !told.is_empty() {
-            self.send(record, NotificationType::Event, &told).await
+            self.send(held, record, NotificationType::Event, &told).await
         } else if self.is_silent(record) {
-            self.send(record, NotificationType::Heartbeat, &[]).await
+            self.send(held, record, NotificationType::Heartbeat, &[]).await
         } else {
             // What was numbered and is too old to be kept cannot be told.
             let sent = if record.events > sent { record.events } else { sent };
@@ -122,12 +141,21 @@ impl Subscriptions {
     }
 
     /// One attempt; what was wrong where it failed, without the address.
-    async fn send(&self, record: &SubscriptionRecord, kind: NotificationType, told: &[Told]) -> Result<(), String> {
-        match record.definition.channel.kind {
-            ChannelType::RestHook => self.hook(record, kind, told).await,
+    async fn send(
+        &self,
+        held: &Held<'_>,
+        record: &SubscriptionRecord,
+        kind: NotificationType,
+        told: &[Told],
+    ) -> Result<(), String> {
+        let channel = record.definition.channel.kind;
+        let sent = match channel {
+            ChannelType::RestHook => self.hook(&held.secrets, record, kind, told).await,
             ChannelType::Email => self.mail(record, kind, told).await,
-            ChannelType::Websocket => Ok(()),
-        }
+            ChannelType::Websocket => return Ok(()),
+        };
+        self.telemetry.notified(channel.code(), sent.is_ok());
+        sent
     }
 
     fn is_silent(&self, record: &SubscriptionRecord) -> bool {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 
 use super::Subscriptions;
 use crate::alert;
 use crate::outward;
 use crate::rest::notification::{self, NotificationType, Told};
+use crate::rest::seal::Opened;
 use crate::store::{Content, SubscriptionRecord};
 
 const JSON: &str = "application/fhir+json";
@@ -27,12 +28,13 @@ impl Subscriptions {
     /// Sends requests; anything but a success is a failure.
     pub(super) async fn hook(
         &self,
+        secrets: &Opened,
         record: &SubscriptionRecord,
         kind: NotificationType,
         told: &[Told],
     ) -> Result<(), String> {
         for message in self.messages(record, kind, told) {
-            self.request(record, message).await?;
+            self.request(secrets, record, message).await?;
         }
         Ok(())
     }
@@ -64,20 +66,22 @@ impl Subscriptions {
         told.iter().map(one).collect()
     }
 
-    async fn request(&self, record: &SubscriptionRecord, message: Message) -> Result<(), String> {
+    async fn request(&self, secrets: &Opened, record: &SubscriptionRecord, message: Message) -> Result<(), String> {
         let channel = &record.definition.channel;
         let endpoint = channel.endpoint.trim_end_matches(if message.path.is_empty() { '\0' } else { '/' });
         let url = outward::url(&format!("{endpoint}{}", message.path), self.reach);
         let url = url.ok_or_else(|| alert::Unusable::Url.to_string())?;
         let mut request = self.client.request(message.method, url);
         request = request.timeout(Duration::from_secs(u64::try_from(channel.timeout_s).unwrap_or(1)));
-        for (name, value) in &channel.headers {
+        for (name, value) in &secrets.headers {
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| format!("{name} is no header"))?;
+            value.set_sensitive(true);
             request = request.header(name, value);
         }
         if !message.media.is_empty() {
             request = request.header(CONTENT_TYPE, message.media);
         }
-        alert::post(request, record.secret.as_ref(), &message.id, message.body, self.clock.now()).await
+        alert::post(request, secrets.secret.as_ref(), &message.id, message.body, self.clock.now()).await
     }
 
     /// Sends a mail, which names nobody: that is asked for with a token.

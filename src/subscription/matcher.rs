@@ -76,7 +76,7 @@ impl Subscriptions {
         self.keep_entering(matcher, &changes, &mut events).await?;
         let numbers: Vec<i64> = changes.iter().map(|change| change.number).collect();
         match self.store.number_events(&numbers, &events).await {
-            Ok(_) => {}
+            Ok(count) => self.telemetry.events_numbered(count.unwrap_or(0)),
             // Somebody else was faster.
             Err(error) if error.is_contention() => return Ok(true),
             Err(error) => return Err(error),

@@ -8,6 +8,7 @@
 mod courier;
 mod hook;
 mod matcher;
+mod sealing;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -22,9 +23,11 @@ use tokio::sync::{Notify, Semaphore, watch};
 pub use websocket::router;
 
 use crate::alert::Ways;
+use crate::archive::Vault;
 use crate::outward::{self, Reach};
 use crate::rest::{RestState, Watching};
 use crate::store::{EVENTS_KEPT_US, Store, StoreError};
+use crate::telemetry::Telemetry;
 use crate::time::{Clock, MICROS, doubled};
 
 /// Workers of a process: so many endpoints are waited for at a time.
@@ -58,15 +61,37 @@ impl Patience {
     }
 }
 
+/// What telling subscribers takes.
+pub struct Parts {
+    /// Where subscriptions and events are.
+    pub store: Store,
+    /// What the API shows.
+    pub rest: RestState,
+    /// Where secrets are sealed.
+    pub vault: Vault,
+    /// How mails are sent.
+    pub ways: Ways,
+    /// How far endpoints may lie.
+    pub reach: Reach,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Counters.
+    pub telemetry: Telemetry,
+    /// How long to wait for an endpoint that fails.
+    pub patience: Patience,
+}
+
 /// Tells subscribers. Cheap to clone.
 #[derive(Clone)]
 pub struct Subscriptions {
     store: Store,
     watching: Watching,
+    vault: Vault,
     ways: Ways,
     client: Client,
     reach: Reach,
     clock: Arc<dyn Clock>,
+    telemetry: Telemetry,
     patience: Patience,
     /// Counts up when events were numbered here.
     numbered: Arc<watch::Sender<u64>>,
@@ -81,30 +106,16 @@ impl std::fmt::Debug for Subscriptions {
 }
 
 impl Subscriptions {
-    /// By what an API shows; endpoints lie within `reach`. Nothing runs yet.
+    /// Nothing runs yet.
     ///
     /// # Errors
     /// TLS cannot be set up.
-    pub fn new(
-        store: Store,
-        rest: RestState,
-        (ways, reach): (Ways, Reach),
-        clock: Arc<dyn Clock>,
-        patience: Patience,
-    ) -> Result<Self, reqwest::Error> {
+    pub fn new(parts: Parts) -> Result<Self, reqwest::Error> {
+        let Parts { store, rest, vault, ways, reach, clock, telemetry, patience } = parts;
         let client = outward::client(reach, TIMEOUT)?;
-        let numbered = Arc::new(watch::Sender::new(0));
-        Ok(Self {
-            store,
-            watching: Watching::new(rest),
-            ways,
-            client,
-            reach,
-            clock,
-            patience,
-            numbered,
-            due: Arc::default(),
-        })
+        let (watching, numbered) = (Watching::new(rest), Arc::new(watch::Sender::new(0)));
+        let due = Arc::default();
+        Ok(Self { store, watching, vault, ways, client, reach, clock, telemetry, patience, numbered, due })
     }
 
     /// Tells for as long as the server runs.
@@ -130,6 +141,7 @@ impl Subscriptions {
         let this = self.clone();
         tokio::spawn(async move {
             let workers = Arc::new(Semaphore::new(WORKERS));
+            this.seal_until_done().await;
             if let Err(error) = this.store.release_subscriptions().await {
                 report(&error, "what a process before had in its hands is waited for");
             }

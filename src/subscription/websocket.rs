@@ -167,7 +167,9 @@ impl Session {
             let last = told.last().map_or(record.events, |told| told.event.number);
             if kind == NotificationType::Heartbeat || !told.is_empty() {
                 let bundle = notification::bundle(&record, kind, &told, channel.content, now);
-                self.send(&bundle).await?;
+                let sent = self.send(&bundle).await;
+                self.subscriptions.telemetry.notified(channel.kind.code(), sent.is_ok());
+                sent?;
             }
             if let Some(bound) = self.bound.get_mut(place - 1) {
                 (bound.sent, bound.contact) = (last, now);

@@ -77,7 +77,7 @@ enum Action {
     /// What must not be deleted.
     #[command(subcommand)]
     Hold(retention::HoldAction),
-    /// Who did what to keys, rules, holds and data.
+    /// Who did what to keys, rules, holds, data and subscriptions.
     Audit,
 }
 

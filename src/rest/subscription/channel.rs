@@ -3,8 +3,11 @@
 use axum::http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::extension::{self, Given, backport, own, values};
+use super::extension::{self, backport, own, values};
+use super::seal::{self, Given, Secrets};
 use crate::alert::{Unusable, Ways};
+use crate::archive::Vault;
+use crate::fhir::content::Object;
 use crate::rest::error::Error;
 use crate::secret::Secret;
 use crate::store::{ChannelKind, ChannelType, Content, HookChannel};
@@ -21,27 +24,31 @@ const ATTEMPTS: i64 = 12;
 const RESERVED: [&str; 7] =
     ["host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te"];
 
-/// What there is to send by.
-pub(crate) type Channels = Option<Ways>;
+/// What stands where a header's value stood.
+const MASK: &str = "***";
 
-/// A channel with what it signs with.
-#[derive(Debug)]
-pub(super) struct Read {
-    pub(super) channel: HookChannel,
-    pub(super) secret: Option<Secret>,
-    pub(super) keeps_secret: bool,
+/// What there is to send by, and where secrets are sealed.
+pub(crate) type Channels = Option<(Ways, Vault)>;
+
+/// Masks what of a Subscription nobody but its endpoint is to know.
+pub(crate) fn mask(subscription: &mut Object) {
+    if let Some(channel) = subscription.get_mut("channel") {
+        extension::mask(channel, &own("secret"));
+        mask_headers(channel);
+    }
 }
 
-/// Reads `Subscription.channel`, masking its secret.
-pub(super) fn read(channels: &Channels, channel: &mut Value, is_topic: bool) -> Result<Read, Error> {
-    let given = extension::mask(channel, &own("secret"));
+/// Reads `Subscription.channel`, masking its secrets.
+pub(super) fn read(channels: &Channels, channel: &mut Value, is_topic: bool) -> Result<(HookChannel, Secrets), Error> {
+    let secret = extension::mask(channel, &own("secret"));
+    let headers = headers(channel)?;
+    mask_headers(channel);
     let kind = kind(channel)?;
     let endpoint = endpoint(channels, channel, kind)?;
     let (payload, content) = payload(channel, kind, is_topic)?;
-    let secret = match &given {
-        Given::Secret(secret) => Some(checked(channels, kind, Secret::new(secret.clone()))?),
-        Given::Masked | Given::None => None,
-    };
+    if let Some(Given::Secret(secret)) = &secret {
+        check_secret(channels, kind, secret)?;
+    }
     let number = |url: String, least: i64, most: i64, default: i64| {
         let Some(value) = values(Some(&*channel), &url).first().copied().cloned() else { return Ok(default) };
         let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
@@ -56,13 +63,12 @@ pub(super) fn read(channels: &Channels, channel: &mut Value, is_topic: bool) -> 
         endpoint,
         payload,
         content,
-        headers: headers(channel)?,
         max_count: number(backport("max-count"), 1, i64::MAX, MOST_EVENTS)?.min(MOST_EVENTS),
         heartbeat_s: number(backport("heartbeat-period"), 0, 1 << 31, 0)?,
         timeout_s: number(backport("timeout"), 0, 1 << 31, TIMEOUT)?.clamp(1, LONGEST_TIMEOUT),
         attempts: number(own("max-attempts"), 1, MOST_ATTEMPTS, ATTEMPTS)?,
     };
-    Ok(Read { channel, secret, keeps_secret: given == Given::Masked })
+    Ok((channel, Secrets { secret, headers }))
 }
 
 fn kind(channel: &Value) -> Result<ChannelType, Error> {
@@ -80,7 +86,9 @@ fn endpoint(channels: &Channels, channel: &Value, kind: ChannelType) -> Result<S
     const PATH: &str = "Subscription.channel.endpoint";
     let given = channel["endpoint"].as_str().unwrap_or_default();
     let check = |way: ChannelKind, address: &str| {
-        let Some(ways) = channels else { return Err(Error::refused(PATH, "this server has no way to send there")) };
+        let Some((ways, _)) = channels else {
+            return Err(Error::refused(PATH, "this server has no way to send there"));
+        };
         ways.check(way, address).map_err(|problem: Unusable| Error::refused(PATH, problem))
     };
     match kind {
@@ -128,7 +136,7 @@ fn payload(channel: &Value, kind: ChannelType, is_topic: bool) -> Result<(String
     Ok((plain.to_owned(), content))
 }
 
-fn headers(channel: &Value) -> Result<Vec<(String, String)>, Error> {
+fn headers(channel: &Value) -> Result<Vec<(String, Given)>, Error> {
     let given = channel["header"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let header = |(place, text): (usize, &str)| {
         let wrong = |problem: &str| Error::refused(format!("Subscription.channel.header[{place}]"), problem);
@@ -138,14 +146,50 @@ fn headers(channel: &Value) -> Result<Vec<(String, String)>, Error> {
         if !is_header || RESERVED.contains(&name.as_str()) {
             return Err(wrong("is no header a channel can set"));
         }
-        Ok((name, value.to_owned()))
+        let given = if value == MASK { Given::Masked } else { Given::Secret(Secret::new(value.to_owned())) };
+        Ok((name, given))
     };
     given.enumerate().map(header).collect()
 }
 
-fn checked(channels: &Channels, kind: ChannelType, secret: Secret) -> Result<Secret, Error> {
-    let path = "Subscription.channel.extension(subscription-secret)";
+/// Puts the mask into the place of each header's value.
+fn mask_headers(channel: &mut Value) {
+    for header in channel.get_mut("header").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Value::String(text) = header {
+            let name = text.split_once(':').map_or("", |(name, _)| name.trim());
+            *text = format!("{name}: {MASK}");
+        }
+    }
+}
+
+fn check_secret(channels: &Channels, kind: ChannelType, secret: &Secret) -> Result<(), Error> {
     let usable = kind == ChannelType::RestHook
-        && channels.as_ref().is_some_and(|ways| ways.check_secret(ChannelKind::Webhook, &secret).is_ok());
-    if usable { Ok(secret) } else { Err(Error::refused(path, Unusable::Secret)) }
+        && channels.as_ref().is_some_and(|(ways, _)| ways.check_secret(ChannelKind::Webhook, secret).is_ok());
+    if usable { Ok(()) } else { Err(Error::refused(seal::SECRET, Unusable::Secret)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_header_but_its_name_is_shown() {
+        let mut subscription = Object::new();
+        mask(&mut subscription);
+        assert!(subscription.is_empty());
+        subscription.insert(
+            "channel".to_owned(),
+            json!({"header": ["Authorization: Bearer a:b", "X:", "no name", null], "endpoint": "https://a.example",
+                "extension": [{"url": own("secret"), "valueString": "whsec_x"}, {"url": own("max-attempts"), "valuePositiveInt": 3}]}),
+        );
+        mask(&mut subscription);
+        let text = Value::Object(subscription.clone()).to_string();
+        assert_eq!(subscription["channel"]["header"], json!(["Authorization: ***", "X: ***", ": ***", null]));
+        assert!(!text.contains("whsec_x") && text.contains("masked") && text.contains("max-attempts"), "{text}");
+        let once = subscription.clone();
+        mask(&mut subscription);
+        assert_eq!(subscription, once);
+    }
 }

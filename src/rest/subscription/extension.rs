@@ -29,26 +29,19 @@ fn value(extension: &Map<String, Value>) -> Option<&Value> {
     extension.iter().find(|(name, _)| name.starts_with("value")).map(|(_, value)| value)
 }
 
-/// A secret, or that it is what it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Given {
-    /// This one.
-    Secret(String),
-    /// What it was.
-    Masked,
-    /// There is none.
-    None,
+fn value(extension: &Map<String, Value>) -> Option<&Value> {
+    extension.iter().find(|(name, _)| name.starts_with("value")).map(|(_, value)| value)
 }
 
 /// Takes a secret out of the extensions of an element and says there that it is masked.
-pub(super) fn mask(element: &mut Value, url: &str) -> Given {
+pub(super) fn mask(element: &mut Value, url: &str) -> Option<Given> {
     let all = element.get_mut("extension").and_then(Value::as_array_mut).into_iter().flatten();
-    let mut given = Given::None;
+    let mut given = None;
     for extension in all.filter(|extension| extension["url"] == url) {
         let Some(members) = extension.as_object_mut() else { continue };
         given = match members.remove("valueString") {
-            Some(Value::String(secret)) => Given::Secret(secret),
-            _ => Given::Masked,
+            Some(Value::String(secret)) => Some(Given::Secret(Secret::new(secret))),
+            _ => Some(Given::Masked),
         };
         let masked = json!({"extension": [{"url": ABSENT, "valueCode": "masked"}]});
         members.insert("_valueString".to_owned(), masked);

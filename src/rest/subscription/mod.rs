@@ -8,11 +8,12 @@ mod channel;
 mod criteria;
 mod extension;
 pub(crate) mod notification;
+pub(crate) mod seal;
 mod task;
 mod watching;
 
-pub(crate) use channel::Channels;
-pub(super) use task::{define, stop};
+pub(crate) use channel::{Channels, mask};
+pub(super) use task::{define, sealer, stop};
 pub(crate) use watching::Watching;
 
 /// The resource type.

@@ -6,6 +6,7 @@ use super::{Context, provenance, references, validity};
 use crate::fhir::content::Content;
 use crate::fhir::reference;
 use crate::rest::error::Error;
+use crate::rest::extract::Caller;
 use crate::rest::subscription;
 use crate::rest::subset::is_element;
 use crate::store::{Effect, Found, Put, Writing};
@@ -17,6 +18,7 @@ pub(super) async fn once(
     tasks: &[Task<'_>],
     provenance: Option<&[u8]>,
 ) -> Result<Vec<Done>, Error> {
+    let sealer = subscription::sealer(context, tasks).await;
     let mut writing = context.state.store.writing(context.caller.tenant()).await?;
     let now = writing.now();
     let found = identity::found(context, &mut writing, tasks).await?;
@@ -44,8 +46,9 @@ pub(super) async fn once(
     for ((task, identity), content) in tasks.iter().zip(&identities).zip(&mut contents) {
         if let (Identity::Write { id, .. }, Some(content), subscription::KIND) = (identity, content, task.kind.as_str())
         {
-            let defined = subscription::define(context, id, content, now);
-            subscriptions.push(defined.map_err(|error| task.fault_in_resource(error))?);
+            let defined =
+                subscription::define(context, (&mut writing, sealer.as_ref()), id, content);
+            subscriptions.push(defined.await.map_err(|error| task.fault_in_resource(error))?);
         }
     }
     within_scopes(context, tasks, &identities, &contents)?;
@@ -57,7 +60,7 @@ pub(super) async fn once(
             validity::check(context, id.as_str(), content, task.place.as_deref())?;
         }
     }
-    let done = write(&mut writing, tasks, identities, contents).await?;
+    let done = write(context.caller, &mut writing, tasks, identities, contents).await?;
     for new in &subscriptions {
         writing.put_subscription(new).await?;
     }
@@ -124,6 +127,7 @@ fn has_mandatory(context: Context<'_>, task: &Task<'_>, content: &Content) -> Re
 
 /// Deletes, then writes; gives what became of each task in their order, with what it did where it wrote.
 async fn write(
+    caller: &Caller,
     writing: &mut Writing,
     tasks: &[Task<'_>],
     identities: Vec<Identity>,
@@ -142,7 +146,7 @@ async fn write(
             }
             (Identity::Write { id, head }, None) => {
                 let Some(head) = head else { return Err(Error::Damaged) };
-                subscription::stop(writing, &kind, &id, Some(&head)).await?;
+                subscription::stop(caller, writing, (&kind, &id), &head).await?;
                 let deletion = writing.delete(&kind, &head).await?;
                 let version = Some((deletion.version, deletion.updated));
                 Some((Done { kind, id: id.into(), outcome: Outcome::Deleted, version, stored: None }, None))

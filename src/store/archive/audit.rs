@@ -1,4 +1,4 @@
-//! The audit: who did what to keys, rules, holds and data. Rows are added; the database refuses to change one.
+//! The audit: who did what to keys, rules, holds, data and subscriptions. Rows are added; the database refuses to change one.
 
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
@@ -93,7 +93,11 @@ impl Store {
     }
 
     /// Puts an act on record, in the transaction that does it; gives the record's number.
-    pub(super) async fn record(&self, tx: &mut Transaction<'_, Any>, act: Act<'_>) -> Result<i64, StoreError> {
+    pub(in crate::store) async fn record(
+        &self,
+        tx: &mut Transaction<'_, Any>,
+        act: Act<'_>,
+    ) -> Result<i64, StoreError> {
         self.record_deletion(tx, act, (0, 0), None).await
     }
 

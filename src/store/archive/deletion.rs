@@ -161,7 +161,7 @@ impl Store {
     }
 
     /// Starts a transaction whose deletions overwrite what they delete, where the database can do that.
-    async fn begin_erasing(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+    pub(in crate::store) async fn begin_erasing(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
         if let Some(setting) = self.dialect.overwrite_deleted() {
             sqlx::query(setting).execute(&self.writer).await?; // the one connection that writes
         }

@@ -117,11 +117,11 @@ impl Store {
         Ok(found)
     }
 
-    /// Numbers events and takes the changes away they come of; nothing where somebody else has done so.
+    /// Numbers events and takes the changes away they come of; how many there were, nothing where somebody else has done so.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn number_events(&self, changes: &[i64], events: &[NewEvent]) -> Result<bool, StoreError> {
+    pub async fn number_events(&self, changes: &[i64], events: &[NewEvent]) -> Result<Option<usize>, StoreError> {
         let mut tx = self.begin().await?;
         let now = self.clock.now().0;
         let mut taken = 0;
@@ -131,7 +131,7 @@ impl Store {
             taken += sql.query().execute(&mut *tx).await?.rows_affected();
         }
         if taken != changes.len() as u64 {
-            return Ok(false);
+            return Ok(None);
         }
         // Everybody takes them in the same order, so nobody waits for somebody who waits for them.
         let mut by_subscription: BTreeMap<&(TenantId, ResourceId), Vec<&NewEvent>> = BTreeMap::new();
@@ -166,6 +166,6 @@ impl Store {
             sql.query().execute(&mut *tx).await?;
         }
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(rows.len()))
     }
 }

@@ -66,8 +66,6 @@ pub struct HookChannel {
     pub payload: String,
     /// How much is told.
     pub content: Content,
-    /// Names and values of headers.
-    pub headers: Vec<(String, String)>,
     /// Most events in one notification.
     pub max_count: i64,
     /// After so many seconds without an event something is sent all the same; 0 for never.

@@ -10,17 +10,21 @@
 //! is killed. Changes of one resource are noted in the order of its versions, and are numbered in it.
 
 mod change;
+mod count;
 mod definition;
 mod event;
 mod lane;
 mod record;
+mod seal;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 pub use change::{NewEvent, NotedChange};
+pub use count::SubscriptionCounts;
 pub use definition::{ChannelType, Content, Definition, HookChannel};
 pub use event::{EVENTS_KEPT_US, SubscriptionEvent};
 pub use lane::TakenSubscription;
 pub use record::{Binding, NewSubscription, SubscriptionRecord, SubscriptionStatus, WatchedSubscription};
+pub use seal::UnsealedSubscription;
 pub use watch::{Matched, Watch};

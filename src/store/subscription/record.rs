@@ -6,7 +6,6 @@ use sqlx::any::AnyRow;
 
 use super::Definition;
 use crate::id::{ResourceId, TenantId};
-use crate::secret::Secret;
 use crate::store::program::{from_word, id};
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError};
@@ -37,9 +36,12 @@ impl SubscriptionStatus {
         }
     }
 
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Requested, Self::Active, Self::Error, Self::Off];
+
     /// That of a code.
     pub fn of(code: &str) -> Option<Self> {
-        [Self::Requested, Self::Active, Self::Error, Self::Off].into_iter().find(|status| status.code() == code)
+        Self::ALL.into_iter().find(|status| status.code() == code)
     }
 }
 
@@ -56,10 +58,12 @@ pub struct NewSubscription {
     pub definition: Definition,
     /// By what right, serialized.
     pub standing: String,
-    /// What notifications are signed with; where the resource says it is masked, what was there stays.
-    pub secret: Option<Secret>,
-    /// Whether the secret is what it was.
-    pub keeps_secret: bool,
+    /// What notifications are signed with and the values of their headers, sealed.
+    pub sealed: Option<String>,
+    /// Who writes it, for the audit.
+    pub by: String,
+    /// What the audit says of it, which names no person.
+    pub summary: String,
 }
 
 /// A subscription.
@@ -77,8 +81,8 @@ pub struct SubscriptionRecord {
     pub definition: Definition,
     /// By what right, serialized.
     pub standing: String,
-    /// What notifications are signed with.
-    pub secret: Option<Secret>,
+    /// What notifications are signed with and the values of their headers, sealed.
+    pub sealed: Option<String>,
     /// Number of the last event.
     pub events: i64,
     /// Number of the last one that arrived.
@@ -117,7 +121,7 @@ pub struct Binding {
     pub subscriptions: Vec<ResourceId>,
 }
 
-const COLUMNS: &str = "SELECT tenant, id, focus, status, definition, standing, secret, events, sent, attempts, problem, \
+const COLUMNS: &str = "SELECT tenant, id, focus, status, definition, standing, sealed, events, sent, attempts, problem, \
     contact_us FROM subscription WHERE status <> 'gone' AND tenant = ";
 
 impl Store {
@@ -230,7 +234,7 @@ fn from_row(row: &AnyRow) -> Result<SubscriptionRecord, StoreError> {
         status: from_word(row.try_get(3)?, "status of a subscription")?,
         definition: serde_json::from_str(&definition).map_err(damaged)?,
         standing: row.try_get(5)?,
-        secret: row.try_get::<Option<String>, _>(6)?.map(Secret::new),
+        sealed: row.try_get(6)?,
         events: row.try_get(7)?,
         sent: row.try_get(8)?,
         attempts: row.try_get(9)?,

@@ -5,10 +5,9 @@ use sqlx::Row as _;
 use super::{Put, Writing};
 use crate::fhir::{make, stored};
 use crate::id::ResourceId;
-use crate::secret::Secret;
-use crate::store::StoreError;
 use crate::store::resource::whole;
-use crate::store::subscription::{ChannelType, EVENTS_KEPT_US, NewSubscription, SubscriptionStatus};
+use crate::store::subscription::{ChannelType, Definition, EVENTS_KEPT_US, NewSubscription, SubscriptionStatus};
+use crate::store::{Act, StoreError};
 
 impl Writing {
     /// Writes what is to be done for a Subscription that is written. What was numbered stays so.
@@ -17,17 +16,19 @@ impl Writing {
     /// The database fails, or a race was lost.
     pub async fn put_subscription(&mut self, new: &NewSubscription) -> Result<(), StoreError> {
         let revision = self.next_revision().await?;
+        let sql = "SELECT 1 FROM subscription WHERE tenant = $1 AND id = $2 AND status <> 'gone'";
+        let known = sqlx::query(sql).bind(self.tenant.as_str()).bind(new.id.as_str());
+        let is_new = known.fetch_optional(&mut *self.tx).await?.is_none();
         let definition =
             serde_json::to_string(&new.definition).map_err(|_| StoreError::Damaged { what: "subscription" })?;
         let is_off = new.status == SubscriptionStatus::Off;
         sqlx::query(
-            "INSERT INTO subscription (tenant, id, focus, status, counts, pushes, definition, standing, secret, revision, events, \
-             sent, attempts, contact_us, due_us, epoch, until_us) \
-             VALUES ($1, $2, $3, $4, $5, $13, $6, $7, $8, $9, 0, 0, 0, $10, $11, 0, 0) \
+            "INSERT INTO subscription (tenant, id, focus, status, counts, pushes, definition, standing, sealed, is_sealed, revision, \
+             events, sent, attempts, contact_us, due_us, epoch, until_us) \
+             VALUES ($1, $2, $3, $4, $5, $12, $6, $7, $8, 1, $9, 0, 0, 0, $10, $11, 0, 0) \
              ON CONFLICT (tenant, id) DO UPDATE SET focus = excluded.focus, status = excluded.status, \
              counts = excluded.counts, pushes = excluded.pushes, definition = excluded.definition, standing = excluded.standing, \
-             secret = CASE WHEN $12 = 1 THEN subscription.secret ELSE excluded.secret END, \
-             revision = excluded.revision, attempts = 0, problem = NULL, contact_us = excluded.contact_us, \
+             secret = NULL, sealed = excluded.sealed, is_sealed = 1, revision = excluded.revision, attempts = 0, problem = NULL, contact_us = excluded.contact_us, \
              due_us = excluded.due_us, epoch = subscription.epoch + 1, until_us = 0",
         )
         .bind(self.tenant.as_str())
@@ -37,25 +38,45 @@ impl Writing {
         .bind(i64::from(!is_off))
         .bind(definition)
         .bind(new.standing.as_str())
-        .bind(new.secret.as_ref().map(Secret::expose))
+        .bind(new.sealed.as_deref())
         .bind(revision)
         .bind(self.now)
         .bind((!is_off).then_some(self.now))
-        .bind(i64::from(new.keeps_secret))
         .bind(i64::from(new.definition.channel.kind != ChannelType::Websocket))
         .execute(&mut *self.tx)
         .await?;
-        Ok(())
+        let action = if is_new { "subscription-create" } else { "subscription-update" };
+        self.record(&new.by, action, &new.id, &new.summary).await
+    }
+
+    /// What is kept of a Subscription that is there already: its definition, and what is sealed.
+    ///
+    /// # Errors
+    /// The database fails, or secrets from before they were sealed are not sealed yet.
+    pub async fn kept_subscription(
+        &mut self,
+        id: &ResourceId,
+    ) -> Result<Option<(Definition, Option<String>)>, StoreError> {
+        let sql =
+            "SELECT definition, sealed, is_sealed FROM subscription WHERE tenant = $1 AND id = $2 AND status <> 'gone'";
+        let query = sqlx::query(sql).bind(self.tenant.as_str()).bind(id.as_str());
+        let Some(row) = query.fetch_optional(&mut *self.tx).await? else { return Ok(None) };
+        if row.try_get::<i64, _>(2)? == 0 {
+            return Err(StoreError::Busy);
+        }
+        let definition: String = row.try_get(0)?;
+        let damaged = |_| StoreError::Damaged { what: "subscription" };
+        Ok(Some((serde_json::from_str(&definition).map_err(damaged)?, row.try_get(1)?)))
     }
 
     /// Stops what was done for a Subscription that is deleted.
     ///
     /// # Errors
     /// The database fails, or a race was lost.
-    pub async fn drop_subscription(&mut self, id: &ResourceId) -> Result<(), StoreError> {
+    pub async fn drop_subscription(&mut self, id: &ResourceId, by: &str) -> Result<(), StoreError> {
         let revision = self.next_revision().await?;
         sqlx::query(
-            "UPDATE subscription SET status = 'gone', counts = 0, definition = '', secret = NULL, due_us = NULL, \
+            "UPDATE subscription SET status = 'gone', counts = 0, definition = '', secret = NULL, sealed = NULL, due_us = NULL, \
              epoch = epoch + 1, until_us = 0, revision = $3, contact_us = $4 WHERE tenant = $1 AND id = $2",
         )
         .bind(self.tenant.as_str())
@@ -64,7 +85,7 @@ impl Writing {
         .bind(self.now)
         .execute(&mut *self.tx)
         .await?;
-        Ok(())
+        self.record(by, "subscription-delete", id, "").await
     }
 
     /// Turns the status of a subscription that has changed hands so often; whether it still has.
@@ -113,7 +134,24 @@ impl Writing {
         let tail = stored::tail(element.clone())?;
         let put = Put { kind: "Subscription".to_owned(), id: id.clone(), tail, element, head: Some(head) };
         self.put(vec![put]).await?;
+        let action = match status {
+            SubscriptionStatus::Error => "subscription-error",
+            SubscriptionStatus::Off => "subscription-off",
+            SubscriptionStatus::Requested | SubscriptionStatus::Active => return Ok(true),
+        };
+        self.record("server", action, id, problem.unwrap_or("it has ended")).await?;
         Ok(true)
+    }
+
+    /// Puts on record what is done to a subscription, in the transaction that does it.
+    async fn record(&mut self, who: &str, action: &str, id: &ResourceId, what: &str) -> Result<(), StoreError> {
+        if let Some(lock) = self.store.dialect.numbering() {
+            sqlx::query(lock).execute(&mut *self.tx).await?;
+        }
+        let detail = format!("Subscription/{id} {what}");
+        let tenant = Some(&self.tenant);
+        let act = Act { who, action, tenant, device: None, period: None, detail: detail.trim_end() };
+        self.store.record(&mut self.tx, act).await.map(drop)
     }
 
     /// The number of a change to what is subscribed to; the only one at a time, so that they are seen in their order.
