@@ -54,6 +54,13 @@ impl Caller {
         grant.patient.is_some() || grant.scope.resources().iter().any(|scope| !scope.query.is_empty())
     }
 
+    /// The patient all scopes of a type and access are about, if they are about one alone.
+    pub(in crate::rest) fn patient_alone(&self, kind: &str, access: Access) -> Option<&ResourceId> {
+        let grant = self.grant();
+        let patient = grant.patient.as_ref()?;
+        grant.scopes_of(kind, access).all(|scope| grant.is_about_patient(scope)).then_some(patient)
+    }
+
     /// What of a type may be accessed so.
     pub(in crate::rest) fn reach(&self, state: &RestState, kind: &str, access: Access) -> Result<Reach, Error> {
         self.require(kind, access)?;

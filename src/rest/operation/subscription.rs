@@ -15,11 +15,14 @@ use crate::rest::parameters;
 use crate::rest::respond;
 use crate::rest::state::TypeState;
 use crate::rest::subscription::notification::{self, NotificationType, Told};
+use crate::store::search::Search;
 use crate::store::{Binding, ChannelType, Content, SubscriptionRecord, SubscriptionStatus};
 use crate::time::MICROS;
 
 /// Subscriptions in one answer.
 const MOST: i64 = 1000;
+/// The same for a caller who may see some of them.
+const MOST_SEEN: usize = 1000;
 /// Events in one answer.
 const MOST_EVENTS: i64 = 1000;
 /// How long a token binds, in seconds.
@@ -117,7 +120,16 @@ async fn records(state: &TypeState, call: &Call) -> Result<Vec<SubscriptionRecor
         if call.caller.is_bounded() && !call.caller.may_search_all(&state.rest, state.kind()) {
             return Err(Error::Forbidden { access: "search", kind: state.kind().to_owned() });
         }
-        return Ok(store.subscriptions(tenant, "", MOST).await?);
+        if !call.caller.is_bounded() {
+            return Ok(store.subscriptions(tenant, "", MOST).await?);
+        }
+        let search = Search { kind: state.kind().to_owned(), count: MOST_SEEN, ..Search::default() };
+        let mut records = Vec::new();
+        for found in call.caller.search(&state.rest, &search).await?.matches {
+            let id = ResourceId::new(found.id).map_err(|_| Error::Damaged)?;
+            records.extend(store.subscription(tenant, &id).await?);
+        }
+        return Ok(records);
     }
     let mut records = Vec::with_capacity(ids.len());
     for id in ids {

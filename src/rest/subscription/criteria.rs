@@ -6,6 +6,7 @@ use super::KIND;
 use super::extension::{backport, values};
 use crate::capability::{Interaction, Source, Topic};
 use crate::fhir::content::Object;
+use crate::id::ResourceId;
 use crate::rest::error::Error;
 use crate::rest::parameters::{SearchParameters, pairs};
 use crate::rest::state::RestState;
@@ -72,6 +73,29 @@ fn of_topic(state: &RestState, base: &str, text: &str, given: &[&str]) -> Result
     }
     let focus = topic.resource.clone();
     Ok(Criteria { text: text.to_owned(), topic: Some(topic.id.clone()), focus, filters })
+}
+
+/// Refuses criteria that do not name one patient: who has scopes of that one subscribes to nothing else, rather than being
+/// told of less than was asked for.
+pub(super) fn require_patient(
+    state: &RestState,
+    base: &str,
+    asked: &Criteria,
+    patient: &ResourceId,
+) -> Result<(), Error> {
+    let reference = format!("Patient/{patient}");
+    let names = |filter: &Filter| match filter {
+        Filter::Subject(about) => !about.is_empty() && about.iter().all(|one| *one == reference),
+        Filter::Id(ids) => asked.focus == "Patient" && !ids.is_empty() && ids.iter().all(|id| id == patient.as_str()),
+        _ => false,
+    };
+    for query in &asked.filters {
+        if parse(state, base, &asked.focus, query)?.iter().any(names) {
+            return Ok(());
+        }
+    }
+    let element = if asked.topic.is_some() { FILTER } else { CRITERIA };
+    Err(Error::refused(element, "must name the patient the scopes are about, such as patient=Patient/…"))
 }
 
 fn allowed(topic: &Topic, query: &str) -> Result<(), Error> {

@@ -2,6 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::seal::Given;
+use crate::fhir::content::Object;
+use crate::id::ResourceId;
+use crate::secret::Secret;
+
 /// Those of the Backport.
 const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/";
 /// Our own.
@@ -25,8 +30,20 @@ pub(super) fn values<'a>(within: Option<&'a Value>, url: &str) -> Vec<&'a Value>
     of_url.filter_map(Value::as_object).filter_map(value).collect()
 }
 
-fn value(extension: &Map<String, Value>) -> Option<&Value> {
-    extension.iter().find(|(name, _)| name.starts_with("value")).map(|(_, value)| value)
+/// Says whose a Subscription is: one patient's, or nobody's in particular.
+pub(super) fn set_patient(subscription: &mut Object, patient: Option<&ResourceId>) {
+    let url = own("patient");
+    let mut all = match subscription.remove("extension") {
+        Some(Value::Array(all)) => all,
+        _ => Vec::new(),
+    };
+    all.retain(|extension| extension["url"] != url);
+    if let Some(patient) = patient {
+        all.push(json!({"url": url, "valueReference": {"reference": format!("Patient/{patient}")}}));
+    }
+    if !all.is_empty() {
+        subscription.insert("extension".to_owned(), Value::Array(all));
+    }
 }
 
 fn value(extension: &Map<String, Value>) -> Option<&Value> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{KIND, channel, criteria};
+use super::{KIND, channel, criteria, extension};
 use crate::alert::origin;
 use crate::archive::Sealer;
 use crate::auth::{Access, Grant, GrantKind, Standing};
@@ -34,7 +34,7 @@ pub(in crate::rest) async fn sealer(context: Context<'_>, tasks: &[Task<'_>]) ->
 pub(in crate::rest) async fn define(
     context: Context<'_>,
     (writing, sealer): (&mut Writing, Option<&Sealer>),
-    id: &ResourceId,
+    (id, access): (&ResourceId, Access),
     content: &mut Content,
 ) -> Result<NewSubscription, Error> {
     let Context { state, caller, base } = context;
@@ -45,7 +45,12 @@ pub(in crate::rest) async fn define(
     if !caller.reach(state, &asked.focus, Access::Read)?.is_told_of_one() {
         return Err(Error::Forbidden { access: "subscribe", kind: asked.focus });
     }
+    let patient = caller.patient_alone(KIND, access);
+    if let Some(patient) = patient {
+        criteria::require_patient(state, base, &asked, patient)?;
+    }
     let object = content.object_mut();
+    extension::set_patient(object, patient);
     let status = match object.get("status").and_then(Value::as_str) {
         Some("off") => SubscriptionStatus::Off,
         _ => SubscriptionStatus::Requested,

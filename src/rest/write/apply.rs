@@ -47,7 +47,7 @@ pub(super) async fn once(
         if let (Identity::Write { id, .. }, Some(content), subscription::KIND) = (identity, content, task.kind.as_str())
         {
             let defined =
-                subscription::define(context, (&mut writing, sealer.as_ref()), id, content);
+                subscription::define(context, (&mut writing, sealer.as_ref()), (id, task.method.access()), content);
             subscriptions.push(defined.await.map_err(|error| task.fault_in_resource(error))?);
         }
     }
