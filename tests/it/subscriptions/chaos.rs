@@ -1,5 +1,6 @@
-//! Events to an endpoint that is down, slow, answers 500 and hangs up, from servers that are killed; on PostgreSQL another
-//! takes over. At the end each event was sent at least once, in order, without a gap, and `$events` says the same.
+//! Events to an endpoint that answers 404, 429, 500 and 503, is slow, and refuses connections for a while, from servers that are
+//! killed again and again; on PostgreSQL there are two, each of which takes over from the other. At the end each event was sent
+//! at least once, in order, without a gap, and `$events` says the same.
 //!
 //! `tests/subscriptions/chaos N` runs it with N events; without, it is short.
 
@@ -8,14 +9,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::listener::{Listener, numbers};
+use super::listener::{self, Listener};
 use super::{BACKPORT, OWN, active, becomes, extend, heart_rate, to_topic};
 use crate::support::{Client, Random, Server, database, eventually};
 
 /// Resources in a Bundle.
 const AT_ONCE: usize = 50;
+/// Events in a notification.
+const TOLD_AT_ONCE: usize = 25;
 
-fn events() -> usize {
+fn count() -> usize {
     std::env::var("AFFERENT_CHAOS_EVENTS").map_or(1500, |count| count.parse().expect("AFFERENT_CHAOS_EVENTS"))
 }
 
@@ -33,63 +36,108 @@ fn write(client: &Client, round: usize) -> Result<(), reqwest::Error> {
     Ok(())
 }
 
+/// The servers, and who talks to each.
+struct Servers(Vec<(Server, Client)>);
+
+impl Servers {
+    fn start() -> Self {
+        let servers = match database::fresh() {
+            Some(shared) => vec![Server::on(&shared), Server::on(&shared)],
+            None => vec![Server::start()],
+        };
+        let first = servers[0].client();
+        Self(servers.into_iter().map(|server| (server.client_again(&first), server)).map(|(c, s)| (s, c)).collect())
+    }
+
+    fn client(&self, place: usize) -> &Client {
+        &self.0[place % self.0.len()].1
+    }
+
+    fn kill_and_start(&mut self, place: usize) {
+        let count = self.0.len();
+        let (server, client) = &mut self.0[place % count];
+        *server = server.restart_after_kill();
+        *client = server.client_again(client);
+    }
+}
+
 #[test]
 fn each_event_arrives_at_least_once_in_order_and_without_a_gap() {
-    let rounds = events().div_ceil(AT_ONCE);
-    let expected = i64::try_from(rounds * AT_ONCE).unwrap();
-    let mut server = Server::start();
-    let mut client = server.client();
+    let rounds = count().div_ceil(AT_ONCE);
+    let expected = rounds * AT_ONCE;
+    let mut servers = Servers::start();
     let listener = Listener::start();
     let mut subscription = to_topic("observation", &["patient=p1"], &listener.url, "id-only");
     extend(&mut subscription, &format!("{OWN}subscription-max-attempts"), "valuePositiveInt", json!(18));
-    extend(&mut subscription, &format!("{BACKPORT}backport-max-count"), "valuePositiveInt", json!(10));
-    let id = active(&client, &subscription);
+    extend(&mut subscription, &format!("{BACKPORT}backport-max-count"), "valuePositiveInt", json!(TOLD_AT_ONCE));
+    let id = active(servers.client(0), &subscription);
     let mut random = Random::new(20_260_118);
-    let mut kills = 0;
-    listener.shaky(5);
+    let (mut kills, mut closed) = (0, 0);
+    listener.shaky(10);
     let begin = Instant::now();
     for round in 0..rounds {
-        while write(&client, round).is_err() {
-            server = server.restart_after_kill();
-            client = server.client_again(&client);
+        while write(servers.client(round), round).is_err() {
+            servers.kill_and_start(round);
+        }
+        match round % 20 {
+            7 => {
+                listener.close();
+                closed += 1;
+            }
+            // The kill of round 9 finds it closed.
+            11 => listener.open(),
+            _ => {}
         }
         if round % 10 == 9 {
             std::thread::sleep(Duration::from_millis(random.below(200)));
-            server = server.restart_after_kill();
-            client = server.client_again(&client);
+            servers.kill_and_start(kills);
             kills += 1;
         }
     }
-    let status = || client.fhir(&format!("Subscription/{id}"))["status"].as_str().unwrap().to_owned();
+    listener.open();
+    let written = begin.elapsed();
+    let status = || servers.client(0).fhir(&format!("Subscription/{id}"))["status"].clone();
     let (mut last, mut seen) = (0, Instant::now());
     loop {
         let found: BTreeSet<i64> = listener.numbers().into_iter().collect();
-        if i64::try_from(found.len()).unwrap() >= expected {
+        if found.len() >= expected {
             break;
         }
         if found.len() != last {
             (last, seen) = (found.len(), Instant::now());
         }
         assert!(seen.elapsed() < Duration::from_secs(120), "{} of {expected}, {}", found.len(), status());
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(500));
     }
     // A repetition is of what came last: nothing comes before what is below it.
-    let mut next = 1;
-    for number in listener.numbers() {
-        assert!(number <= next, "{number} came before {next}");
-        next = next.max(number + 1);
+    let mut told = Vec::with_capacity(expected);
+    for event in listener.events() {
+        let next = i64::try_from(told.len()).unwrap() + 1;
+        assert!(event.0 <= next, "{} came before {next}", event.0);
+        if event.0 == next {
+            told.push(event);
+        } else {
+            assert_eq!(told[usize::try_from(event.0).unwrap() - 1], event, "a repetition says the same");
+        }
     }
-    assert_eq!(next - 1, expected);
-    let mut log = Vec::new();
-    while log.len() < usize::try_from(expected).unwrap() {
+    assert_eq!(told.len(), expected);
+    let mut log = Vec::with_capacity(expected);
+    while log.len() < expected {
         let from = log.len() + 1;
-        let page = numbers(&client.fhir(&format!("Subscription/{id}/$events?eventsSinceNumber={from}&content=empty")));
+        let path = format!("Subscription/{id}/$events?eventsSinceNumber={from}&content=id-only");
+        let page = listener::events(&servers.client(0).fhir(&path));
         assert!(!page.is_empty(), "the log ends at {from}");
         log.extend(page);
     }
-    assert_eq!(log, (1..=expected).collect::<Vec<_>>());
-    let (requests, faults) = (listener.told().len(), listener.faults());
-    println!("{expected} events in {requests} notifications, {faults} faults, {kills} kills, {:?}", begin.elapsed());
+    assert!(log == told, "$events says something else than was sent");
+    println!(
+        "{expected} events in {} notifications, {} faults, {closed} times closed, {kills} kills of {} servers: written in \
+         {written:?}, arrived after {:?}",
+        listener.count(),
+        listener.faults(),
+        servers.0.len(),
+        begin.elapsed()
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! An endpoint that is told, in another process than the server's: it remembers what it was sent and answers as it is told to.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 
-use crate::support::{Random, block_on};
+use crate::support::{Random, eventually};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -34,6 +37,8 @@ pub(crate) enum Answer {
 #[derive(Default)]
 pub(crate) struct State_ {
     told: Vec<Told>,
+    /// Numbers of the events in them, and what they are of where that is said.
+    events: Vec<(i64, Option<String>)>,
     /// For the next requests; well after that.
     answers: Vec<Answer>,
     /// Chance in a hundred that a request goes wrong, and how many did.
@@ -46,17 +51,32 @@ type Shared = Arc<Mutex<State_>>;
 
 pub(crate) struct Listener {
     pub(crate) url: String,
+    address: SocketAddr,
     state: Shared,
+    /// What it serves with, while it does.
+    serving: Mutex<Option<Runtime>>,
 }
 
 impl Listener {
     pub(crate) fn start() -> Self {
         let state = Shared::default();
-        let router = Router::new().fallback(take).with_state(Arc::clone(&state));
-        let listener = block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        block_on(async { drop(tokio::spawn(async move { axum::serve(listener, router).await })) });
-        Self { url, state }
+        let (address, runtime) = serve(SocketAddr::from(([127, 0, 0, 1], 0)), &state).unwrap();
+        Self { url: format!("http://{address}/hook"), address, state, serving: Mutex::new(Some(runtime)) }
+    }
+
+    /// Refuses connections from now on, and ends those there are.
+    pub(crate) fn close(&self) {
+        if let Some(runtime) = self.serving.lock().unwrap().take() {
+            runtime.shutdown_timeout(Duration::from_secs(5));
+        }
+    }
+
+    /// Takes connections again.
+    pub(crate) fn open(&self) {
+        let mut serving = self.serving.lock().unwrap();
+        if serving.is_none() {
+            *serving = Some(eventually("the port to be free", || serve(self.address, &self.state).ok()).1);
+        }
     }
 
     /// Answers the next requests so.
@@ -79,10 +99,30 @@ impl Listener {
         self.state.lock().unwrap().told.clone()
     }
 
-    /// Numbers of the events in the notifications it took, in the order they came.
-    pub(crate) fn numbers(&self) -> Vec<i64> {
-        self.told().iter().flat_map(|told| numbers(&told.json())).collect()
+    /// How many notifications it took.
+    pub(crate) fn count(&self) -> usize {
+        self.state.lock().unwrap().told.len()
     }
+
+    /// The events in the notifications it took, in the order they came: numbers, and what they are of where that is said.
+    pub(crate) fn events(&self) -> Vec<(i64, Option<String>)> {
+        self.state.lock().unwrap().events.clone()
+    }
+
+    /// Their numbers.
+    pub(crate) fn numbers(&self) -> Vec<i64> {
+        self.state.lock().unwrap().events.iter().map(|(number, _)| *number).collect()
+    }
+}
+
+/// Serves at an address by threads of its own, which end with what is given.
+fn serve(address: SocketAddr, state: &Shared) -> std::io::Result<(SocketAddr, Runtime)> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let listener = runtime.block_on(TcpListener::bind(address))?;
+    let address = listener.local_addr()?;
+    let router = Router::new().fallback(take).with_state(Arc::clone(state));
+    runtime.spawn(async move { axum::serve(listener, router).await });
+    Ok((address, runtime))
 }
 
 impl Told {
@@ -110,6 +150,7 @@ async fn take(State(state): State<Shared>, method: Method, uri: Uri, headers: He
             None => state.answers.remove(0),
         };
         if answer == Answer::Status(200) || matches!(answer, Answer::Late(_)) {
+            state.events.extend(events(&told.json()));
             state.told.push(told);
         }
         answer
@@ -131,22 +172,25 @@ pub(crate) fn parameter<'a>(bundle: &'a Value, name: &str) -> &'a Value {
     members.filter(|(name, _)| name.starts_with("value")).map(|(_, value)| value).next().unwrap_or(&Value::Null)
 }
 
+/// The events in a notification: numbers, and what they are of where that is said.
+pub(crate) fn events(bundle: &Value) -> Vec<(i64, Option<String>)> {
+    let all = bundle["entry"][0]["resource"]["parameter"].as_array().into_iter().flatten();
+    let event = |event: &Value| {
+        let parts = event["part"].as_array()?;
+        let part = |name: &str| parts.iter().find(|part| part["name"] == name);
+        let number = part("event-number")?["valueString"].as_str()?.parse().ok()?;
+        let focus = part("focus").and_then(|focus| focus["valueReference"]["reference"].as_str());
+        Some((number, focus.and_then(|focus| focus.rsplit("/fhir/R4/").next()).map(str::to_owned)))
+    };
+    all.filter(|parameter| parameter["name"] == "notification-event").filter_map(event).collect()
+}
+
 /// Numbers of the events in a notification.
 pub(crate) fn numbers(bundle: &Value) -> Vec<i64> {
-    let all = bundle["entry"][0]["resource"]["parameter"].as_array().cloned().unwrap_or_default();
-    let events = all.iter().filter(|parameter| parameter["name"] == "notification-event");
-    let number = |event: &Value| {
-        let parts = event["part"].as_array()?;
-        let part = parts.iter().find(|part| part["name"] == "event-number")?;
-        part["valueString"].as_str()?.parse().ok()
-    };
-    events.filter_map(number).collect()
+    events(bundle).into_iter().map(|(number, _)| number).collect()
 }
 
 /// What the events in a notification are of.
 pub(crate) fn focuses(bundle: &Value) -> Vec<String> {
-    let all = bundle["entry"][0]["resource"]["parameter"].as_array().cloned().unwrap_or_default();
-    let parts = all.iter().filter_map(|parameter| parameter["part"].as_array()).flatten();
-    let focus = parts.filter(|part| part["name"] == "focus").map(|part| part["valueReference"]["reference"].clone());
-    focus.filter_map(|text| Some(text.as_str()?.rsplit("/fhir/R4/").next()?.to_owned())).collect()
+    events(bundle).into_iter().filter_map(|(_, focus)| focus).collect()
 }
