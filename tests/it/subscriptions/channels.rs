@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::listener::{numbers, parameter};
-use super::{BACKPORT, active, beat, becomes, extend, to_topic};
+use super::{BACKPORT, active, assert_valid, beat, becomes, extend, to_topic};
 use crate::support::{Client, Server, block_on, eventually};
 
 type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
@@ -109,6 +109,27 @@ fn who_binds_without_a_good_token_is_told_nothing() {
     let hook = super::listener::Listener::start();
     let id = active(&client, &to_topic("observation", &[], &hook.url, "empty"));
     client.get(&format!("/fhir/R4/Subscription/{id}/$get-ws-binding-token")).expect(400);
+}
+
+#[test]
+fn a_subscription_by_criteria_is_told_by_the_same_bundles() {
+    let server = Server::shared();
+    let client = server.tenant();
+    for (mut subscription, is_topic) in [
+        (by_websocket(), true),
+        (super::to_criteria("Observation?patient=p1", "", Some("application/fhir+json")), false),
+    ] {
+        let channel = subscription["channel"].as_object_mut().unwrap();
+        channel.insert("type".to_owned(), json!("websocket"));
+        channel.remove("endpoint");
+        let id = active(&client, &subscription);
+        let mut socket = bind(&client, &id, None);
+        beat(&client, &format!("o-{is_topic}"), "p1", 60);
+        let told = next(&mut socket);
+        assert_eq!((numbers(&told), parameter(&told, "topic").is_string()), (vec![1], is_topic));
+        assert_valid("websocket", &told.to_string());
+        client.delete(&format!("/fhir/R4/Subscription/{id}")).expect(204);
+    }
 }
 
 #[test]

@@ -1,8 +1,5 @@
 //! What the Backport demands of a server and Inferno asks for, by name (`../shared/facts/fhir-checklists.md`).
 
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
@@ -10,25 +7,10 @@ use serde_json::{Value, json};
 
 use super::listener::{Answer, Listener, focuses, numbers, parameter};
 use super::{
-    BACKPORT, OWN, active, arrives, beat, becomes, extend, heart_rate, subscribe, to_criteria, to_topic, topic,
+    BACKPORT, OWN, active, arrives, assert_valid, beat, becomes, extend, heart_rate, subscribe, to_criteria, to_topic,
+    topic,
 };
 use crate::support::{Server, eventually};
-
-/// Whether it is valid by R4 and by the profiles it claims, which are the Backport's.
-#[track_caller]
-fn assert_valid(resource: &str) {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("resource.json");
-    std::fs::write(&file, resource).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_afferent")).arg("validate").arg(&file).output().unwrap();
-    assert!(output.status.success(), "{}\n{resource}", String::from_utf8_lossy(&output.stdout));
-    // For the official validator, where a folder is given: tests/subscriptions/validate.
-    if let Some(folder) = std::env::var_os("AFFERENT_NOTIFICATIONS") {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("{}.json", COUNT.fetch_add(1, Ordering::Relaxed));
-        std::fs::write(std::path::Path::new(&folder).join(name), resource).unwrap();
-    }
-}
 
 #[test]
 fn capability_statement_conformance() {
@@ -94,9 +76,12 @@ fn rest_hook_handshake_then_active_then_an_event_of_each_content() {
             assert_eq!(all[1]["request"], json!({"method": "POST", "url": "Observation"}));
             assert!(all[1]["fullUrl"].as_str().unwrap().ends_with(&format!("Observation/of-{content}")));
         }
-        listener.told().iter().for_each(|told| assert_valid(&told.text));
-        let answers = [format!("{id}/$status"), format!("{id}/$events"), id.clone()];
-        answers.iter().for_each(|path| assert_valid(&client.fhir(&format!("Subscription/{path}")).to_string()));
+        assert_valid("handshake", &listener.told()[0].text);
+        assert_valid("event", &listener.told()[1].text);
+        let answers = [("status", format!("{id}/$status")), ("events", format!("{id}/$events")), ("topic", id.clone())];
+        for (what, path) in answers {
+            assert_valid(what, &client.fhir(&format!("Subscription/{path}")).to_string());
+        }
         client.delete(&format!("/fhir/R4/Subscription/{id}")).expect(204);
     }
 }
@@ -154,6 +139,7 @@ fn status_of_type_and_instance() {
         ids.sort();
         ids
     };
+    assert_valid("status", &client.fhir("Subscription/$status").to_string());
     let mut both = vec![one.clone(), two.clone()];
     both.sort();
     assert_eq!(ids(&client.fhir("Subscription/$status")), both);
@@ -196,7 +182,7 @@ fn r4_criteria_put_the_resource_or_post_nothing() {
     let server = Server::shared();
     let client = server.tenant();
     let (whole, bare) = (Listener::start(), Listener::start());
-    active(
+    let id = active(
         &client,
         &to_criteria(
             "Observation?code=8867-4&patient=Patient/p1&value-quantity=gt100",
@@ -205,6 +191,8 @@ fn r4_criteria_put_the_resource_or_post_nothing() {
         ),
     );
     active(&client, &to_criteria("Observation?patient=p1", &bare.url, None));
+    assert_valid("criteria", &client.fhir(&format!("Subscription/{id}")).to_string());
+    assert_valid("events", &client.fhir(&format!("Subscription/{id}/$events")).to_string());
     assert!(whole.told().is_empty(), "R4 has no handshake");
     beat(&client, "slow", "p1", 60);
     beat(&client, "fast", "p1", 120);
@@ -212,6 +200,7 @@ fn r4_criteria_put_the_resource_or_post_nothing() {
     let told = eventually("the resource", || Some(whole.told()).filter(|told| !told.is_empty()));
     assert_eq!((told[0].method.as_str(), told[0].path.as_str()), ("PUT", "/hook/Observation/fast"));
     assert_eq!(told[0].json()["valueQuantity"]["value"], 120);
+    assert_valid("resource", &told[0].text);
     let told = eventually("both pings", || Some(bare.told()).filter(|told| told.len() == 2));
     assert!(told.iter().all(|told| told.method == "POST" && told.path == "/hook" && told.text.is_empty()));
     assert_eq!(whole.told().len(), 1);
@@ -261,6 +250,9 @@ fn batches_and_heartbeats() {
     assert!(listener.told().iter().all(|told| numbers(&told.json()).len() <= 3));
     let beats = || listener.told().iter().filter(|told| parameter(&told.json(), "type") == "heartbeat").count();
     eventually("two heartbeats", || (beats() >= 2).then_some(()));
+    let told = listener.told();
+    assert_valid("heartbeat", &told.last().unwrap().text);
+    assert_eq!(parameter(&told.last().unwrap().json(), "type"), "heartbeat");
 }
 
 #[test]

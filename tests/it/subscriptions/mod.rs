@@ -7,8 +7,14 @@ mod contract;
 mod durability;
 mod latency;
 mod listener;
+mod operation;
+mod patients;
 mod rejections;
+mod secrets;
 mod tenants;
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
@@ -20,6 +26,22 @@ const OWN: &str = "https://afferent.dev/fhir/StructureDefinition/";
 
 fn topic(id: &str) -> String {
     format!("https://afferent.dev/fhir/SubscriptionTopic/{id}")
+}
+
+/// Whether it is valid by R4 and by the profiles it claims, which are the Backport's. For the official validator it is written
+/// to a folder, where one is given, under what it is: `tests/subscriptions/validate`.
+#[track_caller]
+fn assert_valid(what: &str, resource: &str) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("resource.json");
+    std::fs::write(&file, resource).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_afferent")).arg("validate").arg(&file).output().unwrap();
+    assert!(output.status.success(), "{}\n{resource}", String::from_utf8_lossy(&output.stdout));
+    if let Some(folder) = std::env::var_os("AFFERENT_NOTIFICATIONS").filter(|folder| !folder.is_empty()) {
+        let name = format!("{what}-{}-{}.json", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        std::fs::write(std::path::Path::new(&folder).join(name), resource).unwrap();
+    }
 }
 
 /// A Subscription to a topic by rest-hook.
