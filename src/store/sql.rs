@@ -130,7 +130,11 @@ impl Sql {
     ///
     /// For keys of several columns: PostgreSQL keeps the plan it made while a table was almost empty, and that one may
     /// read all of a tenant's rows and then look which are in a list. Looked up one by one there is one way to do it.
-    pub(in crate::store) fn bind_each(&mut self, mut values: Vec<Value>, push: impl Fn(&mut Self, Value)) -> &mut Self {
+    pub(in crate::store) fn bind_each<V: Clone>(
+        &mut self,
+        mut values: Vec<V>,
+        push: impl Fn(&mut Self, V),
+    ) -> &mut Self {
         if let Some(last) = values.last().cloned() {
             values.resize(power_of_four(values.len()), last);
         }

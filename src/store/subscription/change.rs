@@ -85,7 +85,7 @@ impl Store {
         rows.iter().map(change).collect()
     }
 
-    /// These versions of resources of a type, in no order; what was erased is not among them.
+    /// These versions of resources of a type, each once and in no order; what was erased is not among them.
     ///
     /// # Errors
     /// The database failed.
@@ -101,19 +101,29 @@ impl Store {
             let ids: Vec<&str> = piece.iter().map(|(id, _)| *id).collect();
             let current = self.read_all(tenant, kind, &ids).await?;
             let is_wanted = |one: &Stored| piece.contains(&(one.id.as_str(), one.version));
-            let past: Vec<&(&str, i64)> = piece
-                .iter()
-                .filter(|(id, version)| !current.iter().any(|one| one.id == *id && one.version == *version))
-                .collect();
+            let is_past =
+                |(id, version): &(&str, i64)| !current.iter().any(|one| one.id == *id && one.version == *version);
+            let past: Vec<(&str, i64)> = piece.iter().copied().filter(is_past).collect();
             found.extend(current.iter().filter(|one| is_wanted(one)).cloned());
             if past.is_empty() {
                 continue;
             }
-            let mut sql = Sql::new("SELECT id, version, updated_us, tail FROM resource_history WHERE tenant = ");
-            sql.bind(tenant.as_str()).push(" AND kind = ").bind(table.kind);
-            sql.push(" AND id").bind_in(past.iter().map(|(id, _)| Value::from(*id)).collect());
-            found.extend(self.stored(kind, sql).await?.into_iter().filter(is_wanted));
+            // By the whole key: a resource may have had any number of versions.
+            let mut sql = Sql::default();
+            let (tenant, of_kind) = (sql.hold(tenant.as_str()), sql.hold(table.kind));
+            sql.bind_each(past, |sql, (id, version)| {
+                sql.push("SELECT id, version, updated_us, tail FROM resource_history WHERE tenant = ").again(tenant);
+                sql.push(" AND kind = ")
+                    .again(of_kind)
+                    .push(" AND id = ")
+                    .bind(id)
+                    .push(" AND version = ")
+                    .bind(version);
+            });
+            found.extend(self.stored(kind, sql).await?);
         }
+        found.sort_unstable_by(|a, b| (&a.id, a.version).cmp(&(&b.id, b.version)));
+        found.dedup_by(|a, b| a.id == b.id && a.version == b.version);
         Ok(found)
     }
 

@@ -109,6 +109,7 @@ fn each_event_arrives_at_least_once_in_order_and_without_a_gap() {
         assert!(seen.elapsed() < Duration::from_secs(120), "{} of {expected}, {}", found.len(), status());
         std::thread::sleep(Duration::from_millis(500));
     }
+    let arrived = begin.elapsed();
     // A repetition is of what came last: nothing comes before what is below it.
     let mut told = Vec::with_capacity(expected);
     for event in listener.events() {
@@ -132,7 +133,7 @@ fn each_event_arrives_at_least_once_in_order_and_without_a_gap() {
     assert!(log == told, "$events says something else than was sent");
     println!(
         "{expected} events in {} notifications, {} faults, {closed} times closed, {kills} kills of {} servers: written in \
-         {written:?}, arrived after {:?}",
+         {written:?}, arrived after {arrived:?}, compared after {:?}",
         listener.count(),
         listener.faults(),
         servers.0.len(),
