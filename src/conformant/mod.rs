@@ -98,7 +98,7 @@ mod tests {
         let has = |kind: &str| all.iter().any(|(known, _)| known == kind);
         let without: Vec<&str> =
             capability.resources().map(|row| row.resource.as_str()).filter(|kind| !has(kind)).collect();
-        assert_eq!(without, ["SearchParameter"], "of those this server has none so far");
+        assert_eq!(without, Vec::<&str>::new());
     }
 
     #[test]

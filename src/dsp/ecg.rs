@@ -34,6 +34,7 @@ use hump::HumpFinder;
 use locate::Locator;
 pub use quality::SignalQuality;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 
 /// Changes whenever the detector's output for the same samples can change.
 pub const VERSION: &str = "1.2.0";
@@ -43,6 +44,9 @@ pub const RATES_HZ: std::ops::RangeInclusive<f64> = 100.0..=1000.0;
 
 /// No beat is emitted later than this after its R peak, in seconds.
 pub const LONGEST_LAG_S: f64 = 1.5;
+
+/// Spans [`BeatDetector::take_spans`] remembers.
+const MOST_SPANS: usize = 12;
 
 /// Internal samples that let the last hump end.
 const FLUSH_TICKS: u64 = 4;
@@ -80,7 +84,7 @@ pub struct BeatDetector {
     decision: Decision,
     horizon: u64,
     /// What [`Self::take_spans`] gives.
-    spans: Vec<(u64, f64)>,
+    spans: VecDeque<(u64, f64)>,
 }
 
 impl BeatDetector {
@@ -99,7 +103,7 @@ impl BeatDetector {
             humps: HumpFinder::default(),
             decision: Decision::new(internal_rate_hz),
             horizon: 0,
-            spans: Vec::new(),
+            spans: VecDeque::new(),
         })
     }
 
@@ -135,10 +139,10 @@ impl BeatDetector {
         self.decision.quality().take()
     }
 
-    /// The quality of each ten seconds that are over since the last call: the sample each of them ends at, and its
-    /// [`SignalQuality::index`]. They are counted from the start of the stream.
+    /// The quality of each ten seconds that are over since the last call, counted from the start of the stream: the sample each
+    /// of them ends at, and its [`SignalQuality::index`]. Asked at least every two minutes: no more is remembered.
     pub fn take_spans(&mut self) -> Vec<(u64, f64)> {
-        std::mem::take(&mut self.spans)
+        self.spans.drain(..).collect()
     }
 
     /// End of the stream: what is still waiting is decided with what is known.
@@ -165,7 +169,12 @@ impl BeatDetector {
         if let Some((tick, value)) = step.decimated {
             self.decision.quality().push(value);
             let span = self.decision.quality().span();
-            self.spans.extend(span.map(|quality| (self.front.position(), quality.index)));
+            if let Some(quality) = span {
+                if self.spans.len() == MOST_SPANS {
+                    self.spans.pop_front();
+                }
+                self.spans.push_back((self.front.position(), quality.index));
+            }
             self.advance(tick, value, beats);
         }
     }

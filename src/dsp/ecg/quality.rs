@@ -268,6 +268,28 @@ mod tests {
     }
 
     #[test]
+    fn each_ten_seconds_have_a_quality_of_their_own_however_they_come() {
+        let Ok(detector) = BeatDetector::new(RATE_HZ) else { unreachable!("the rate is supported") };
+        let ten = 10 * RATE_HZ as usize;
+        let signal: Vec<f32> =
+            (0..6 * ten).map(|i| if (2 * ten..4 * ten).contains(&i) { noise(i) } else { ecg(i) }).collect();
+        let spans = |piece: usize| {
+            let (mut detector, mut spans) = (detector.clone(), Vec::new());
+            for samples in signal.chunks(piece) {
+                detector.push(samples, &mut Vec::new());
+                spans.extend(detector.take_spans());
+            }
+            spans
+        };
+        let whole = spans(6 * ten);
+        assert_eq!((spans(1), spans(777)), (whole.clone(), whole.clone()));
+        let ends: Vec<u64> = whole.iter().map(|(end, _)| *end).collect();
+        assert_eq!(ends, [1, 2, 3, 4, 5, 6].map(|n| n * ten as u64));
+        let usable: Vec<bool> = whole.iter().map(|(_, index)| *index > 0.7).collect();
+        assert_eq!(usable, [true, true, false, false, true, true], "{whole:?}");
+    }
+
+    #[test]
     fn a_little_hum_does_no_harm() {
         let hum = |i: usize| (0.1 * (std::f64::consts::TAU * 50.0 * i as f64 / RATE_HZ).sin()) as f32;
         assert!(quality_of(|i| ecg(i) + hum(i)).index > 0.8);

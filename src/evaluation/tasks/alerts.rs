@@ -156,9 +156,12 @@ const COLUMNS: [Measure; 8] = [
 /// What the follower says of each beat: when, whether it fibrillates, and the quality of the signal around it.
 fn readings(lead: &Lead) -> Result<Vec<(f64, bool, f64)>, String> {
     let (mut beats, mut ecg) = (Vec::new(), BeatDetector::new(lead.rate_hz).map_err(|e| e.to_string())?);
-    ecg.push(&lead.samples, &mut beats);
+    let mut spans = Vec::new();
+    for minute in lead.samples.chunks((60.0 * lead.rate_hz) as usize) {
+        ecg.push(minute, &mut beats);
+        spans.extend(ecg.take_spans());
+    }
     ecg.finish(&mut beats);
-    let spans = ecg.take_spans();
     let (mut detector, mut scores) = (Detector::new(), Vec::new());
     rr::intervals(&beats, lead.rate_hz).iter().for_each(|interval| detector.push(interval, &mut scores));
     detector.finish(&mut scores);
